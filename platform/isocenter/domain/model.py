@@ -1,0 +1,55 @@
+"""ModelVersions, aliases and approvals."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+class Alias(enum.StrEnum):
+    """A moving name for one version of a model."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One immutable version: a name, a number and the digest of its bundle.
+
+    Args:
+        name: the model's name.
+        number: 1, 2, 3 ... within the name.
+        artifact_digest: ``sha256:...`` of the bundle's file set.
+        artifact_uri: directory of the bundle.
+        dataset_digest: DatasetVersion that it was trained on.
+        run: run id of the training.
+        created_at: when it was registered (UTC).
+        aliases: aliases that point here now.
+    """
+
+    name: str
+    number: int
+    artifact_digest: str
+    artifact_uri: str
+    dataset_digest: str
+    run: str
+    created_at: datetime
+    aliases: tuple[Alias, ...] = field(default=())
+
+    @property
+    def reference(self) -> str:
+        """``name:number``."""
+        return f"{self.name}:{self.number}"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who allowed a ModelVersion to take an alias, and why."""
+
+    model: str
+    number: int
+    alias: Alias
+    actor: str
+    reason: str
+    at: datetime

@@ -1,0 +1,55 @@
+"""Fixtures that every folder shares, and the list of what this machine lacked."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from isocenter.home import Home, open_home
+
+REPOSITORY = Path(__file__).parents[1]
+LACKS = "LACKS: "
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real inputs beside the checkout."""
+    path = Path(os.environ.get("ISOCENTER_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not path.is_dir():
+        pytest.skip(f"{LACKS}the shared data folder; set ISOCENTER_SHARED_DATA to it")
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A fresh store of this test's own."""
+    root = tmp_path / "store"
+    monkeypatch.setenv("ISOCENTER_HOME", str(root))
+    monkeypatch.delenv("ISOCENTER_DATABASE_URL", raising=False)
+    return open_home(root)
+
+
+@pytest.fixture
+def isocenter_cli() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line as a user's shell would; never raises on a non-zero exit."""
+
+    def run(*arguments: object, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "isocenter.cli.main", *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False, **options
+        )  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:
+    """Say in one list what was not tested because the machine lacks something."""
+    reasons = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])}  # type: ignore[index]
+    if reasons:
+        terminalreporter.section("NOT TESTED: this machine lacks", sep="!", red=True)
+        for reason in sorted(reasons):
+            terminalreporter.write_line("- " + reason.removeprefix("Skipped: ").removeprefix(LACKS))
+    return None
