@@ -48,7 +48,7 @@ def _translate(error: BaseException) -> IsocenterError:
     place = f"{last.filename.rsplit('/', 1)[-1]}:{last.lineno}"
     return IsocenterError(
         f"Internal error: {type(error).__name__} at {place}.",
-        hint="This is a defect in Isocenter. ISOCENTER_TRACEBACK=1 shows the whole trace; it may hold patient data.",
+        hint="A defect in Isocenter. ISOCENTER_TRACEBACK=1 shows the whole trace; it may hold patient data.",
     )
 
 

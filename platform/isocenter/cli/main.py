@@ -3,72 +3,90 @@
 import importlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from isocenter import __version__
 
-Verb = tuple[str, str]
-"""``module:attribute`` of the click command, and its one-line help."""
 
-VERBS: Mapping[str, Verb | tuple[str, Mapping[str, Verb]]] = {
-    "audit": (
+@dataclass(frozen=True)
+class Verb:
+    """Where a click command lives (``module:attribute``) and its one-line help."""
+
+    location: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Verbs about one kind of thing."""
+
+    help: str
+    verbs: Mapping[str, Verb]
+
+
+VERBS: Mapping[str, Verb | Group] = {
+    "audit": Group(
         "Prove that the audit trail is whole.",
         {
-            "list": ("isocenter.cli.audit.list:command", "List the newest audit events."),
-            "verify": (
-                "isocenter.cli.audit.verify:command",
-                "Check every record, the chain and the signed heads.",
-            ),
-            "export": (
-                "isocenter.cli.audit.export:command",
-                "Write records and signed tree heads to keep elsewhere.",
+            "list": Verb("isocenter.cli.audit.list:command", "List the newest audit events."),
+            "verify": Verb("isocenter.cli.audit.verify:command", "Check records, chain and signed heads."),
+            "export": Verb(
+                "isocenter.cli.audit.export:command", "Write records and signed heads to keep elsewhere."
             ),
         },
     ),
-    "completion": ("isocenter.cli.completion:command", "Print the completion script for bash, zsh or fish."),
-    "data": (
+    "completion": Verb(
+        "isocenter.cli.completion:command", "Print the completion script of bash, zsh or fish."
+    ),
+    "data": Group(
         "Turn folders of DICOM into DatasetVersions.",
         {
-            "ingest": ("isocenter.cli.data.ingest:command", "Read a folder of labelled DICOM X-rays."),
-            "list": ("isocenter.cli.data.list:command", "List the DatasetVersions in this store."),
-            "show": (
-                "isocenter.cli.data.show:command",
-                "Counts, classes, scanners, ages, sexes, views, quarantine.",
+            "ingest": Verb("isocenter.cli.data.ingest:command", "Read a folder of labelled DICOM X-rays."),
+            "list": Verb("isocenter.cli.data.list:command", "List the DatasetVersions in this store."),
+            "show": Verb(
+                "isocenter.cli.data.show:command", "Counts, classes, scanners, ages, views, quarantine."
             ),
         },
     ),
-    "demo": ("isocenter.cli.demo:command", "Write a synthetic chest X-ray set as DICOM."),
-    "doctor": ("isocenter.cli.doctor:command", "Say what is missing on this machine and how to get it."),
-    "model": (
+    "demo": Verb("isocenter.cli.demo:command", "Write a synthetic chest X-ray set as DICOM."),
+    "doctor": Verb("isocenter.cli.doctor:command", "Say what is missing on this machine and how to get it."),
+    "model": Group(
         "Registered models: their versions, cards and aliases.",
         {
-            "list": ("isocenter.cli.model.list:command", "List registered versions."),
-            "show": (
-                "isocenter.cli.model.show:command",
-                "One version: metrics, lineage, aliases, approvals.",
+            "list": Verb("isocenter.cli.model.list:command", "List registered versions."),
+            "show": Verb(
+                "isocenter.cli.model.show:command", "One version: metrics, lineage, aliases, approvals."
             ),
-            "card": ("isocenter.cli.model.card:command", "Print or complete a version's model card."),
-            "promote": ("isocenter.cli.model.promote:command", "Move an alias to a version, with a reason."),
+            "card": Verb("isocenter.cli.model.card:command", "Print or complete a version's model card."),
+            "promote": Verb(
+                "isocenter.cli.model.promote:command", "Move an alias to a version, with a reason."
+            ),
         },
     ),
-    "pipeline": (
+    "pipeline": Group(
         "Run the steps from DICOM to registered model.",
-        {"run": ("isocenter.cli.pipeline.run:command", "Ingest, validate, train, evaluate, gate, register.")},
+        {
+            "run": Verb(
+                "isocenter.cli.pipeline.run:command", "Ingest, validate, train, evaluate, gate, register."
+            )
+        },
     ),
-    "predict": ("isocenter.cli.predict:command", "Score DICOM files with a registered model."),
-    "run": (
+    "predict": Verb("isocenter.cli.predict:command", "Score DICOM files with a registered model."),
+    "run": Group(
         "Executions of training jobs.",
         {
-            "list": ("isocenter.cli.run.list:command", "List runs, newest first."),
-            "show": ("isocenter.cli.run.show:command", "One run: state, attempts, inputs, outputs."),
-            "logs": ("isocenter.cli.run.logs:command", "Print a run's log."),
-            "cancel": ("isocenter.cli.run.cancel:command", "Stop a run."),
+            "list": Verb("isocenter.cli.run.list:command", "List runs, newest first."),
+            "show": Verb("isocenter.cli.run.show:command", "One run: state, attempts, inputs, outputs."),
+            "logs": Verb("isocenter.cli.run.logs:command", "Print a run's log."),
+            "cancel": Verb("isocenter.cli.run.cancel:command", "Stop a run."),
         },
     ),
-    "target": (
+    "target": Group(
         "Places to train and serve.",
-        {"list": ("isocenter.cli.target.list:command", "List the targets that this store knows.")},
+        {"list": Verb("isocenter.cli.target.list:command", "List the targets that this store knows.")},
     ),
 }
 
@@ -76,8 +94,8 @@ VERBS: Mapping[str, Verb | tuple[str, Mapping[str, Verb]]] = {
 class LazyGroup(click.Group):
     """A group that knows its verbs' names and help without importing them."""
 
-    def __init__(self, name: str, verbs: Mapping[str, object], **attributes: object) -> None:
-        super().__init__(name, **attributes)  # type: ignore[arg-type]
+    def __init__(self, name: str, verbs: Mapping[str, Verb | Group], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
         self.verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -89,19 +107,15 @@ class LazyGroup(click.Group):
         entry = self.verbs.get(cmd_name)
         if entry is None:
             return None
-        first, second = entry  # type: ignore[misc]
-        if isinstance(second, Mapping):
-            return LazyGroup(cmd_name, second, help=first)
-        module, attribute = first.split(":")
+        if isinstance(entry, Group):
+            return LazyGroup(cmd_name, entry.verbs, help=entry.help)
+        module, attribute = entry.location.split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with their one-line help from the table."""
-        rows = []
-        for name in self.list_commands(ctx):
-            first, second = self.verbs[name]  # type: ignore[misc]
-            rows.append((name, first if isinstance(second, Mapping) else second))
+        rows = [(name, self.verbs[name].help) for name in self.list_commands(ctx)]
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
 

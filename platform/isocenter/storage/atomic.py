@@ -1,4 +1,4 @@
-"""Publishing files and directories so that a killed process leaves the old state or the new, nothing between."""
+"""Publishing files and directories: a killed process leaves the old state or the new, nothing between."""
 
 import os
 import shutil
