@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# What `make demo` runs: from DICOM to a registered model on this machine, then the same again.
+# BIN: folder of the isocenter command; DEMO: folder to write to; DATA, LABELS, CLASSES: the user's own files.
+set -euo pipefail
+
+export ISOCENTER_HOME=${ISOCENTER_HOME:-$PWD/$DEMO/store}
+export PATH="$PWD/$BIN:$PATH"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+run() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
+
+if [ -z "$DATA" ]; then
+  say "A synthetic chest X-ray set, written as DICOM"
+  run isocenter demo --out "$DEMO/data"
+  DATA=$DEMO/data/dicom LABELS=$DEMO/data/labels.csv
+  unseen=("$DEMO"/data/unseen/*.dcm)
+  card=(--card "$DEMO/data/card.yaml")
+else
+  mapfile -d '' -t unseen < <(find "$DATA" -type f ! -name '*.csv' ! -name DICOMDIR -print0 | head -z -n 2)
+  card=()
+fi
+pipeline=(isocenter pipeline run --data "$DATA" --classes "$CLASSES" --target local "${card[@]}")
+[ -n "$LABELS" ] && pipeline+=(--labels "$LABELS")
+
+say "The pipeline: ingest, validate, train, evaluate, gate, register"
+run "${pipeline[@]}"
+
+say "Two files scored by the registered model"
+run isocenter predict chest-xray@challenger "${unseen[@]}"
+
+say "The audit trail, checked record by record"
+run isocenter audit verify
+
+say "The same command again: nothing is redone"
+run "${pipeline[@]}"
