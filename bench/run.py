@@ -1,0 +1,29 @@
+"""Run the measurements one after the other; each prints its own table of ratios.
+
+    python bench/run.py [NAME ...]
+
+A measurement that fails makes the exit code non-zero, after the others have run.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+ORDER = ("startup", "records", "ingest", "time_to_auroc")
+
+
+def main() -> int:
+    """Run the named measurements (default: all that need no GPU) and say which failed."""
+    failed = []
+    for name in sys.argv[1:] or ORDER:
+        print(f"\n== {name}", flush=True)
+        if subprocess.run([sys.executable, FOLDER / f"{name}.py"], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}", file=sys.stderr)
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
