@@ -1,0 +1,26 @@
+"""The one DICOM reader: a file in, a radiograph out, or a refusal with a reason.
+
+Training, evaluation, serving, drift detection and the gateway read pixels with this package and no other,
+so that a model never sees an image decoded in two ways.
+"""
+
+from isocenter.imaging.limits import DEFAULT_LIMITS, Limits
+from isocenter.imaging.pixel_digest import pixel_digest
+from isocenter.imaging.preparation import prepare, to_unit
+from isocenter.imaging.radiograph import AcquisitionAttributes, Identity, Radiograph
+from isocenter.imaging.reader import read_radiograph
+from isocenter.imaging.refusal import RefusalReason, Refused
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "AcquisitionAttributes",
+    "Identity",
+    "Limits",
+    "Radiograph",
+    "RefusalReason",
+    "Refused",
+    "pixel_digest",
+    "prepare",
+    "read_radiograph",
+    "to_unit",
+]
