@@ -1,0 +1,33 @@
+"""``python -m isocenter_training evaluate``: what the training container does for the evaluate step."""
+
+from typing import TYPE_CHECKING
+
+from isocenter_training.evaluation.parameters import read_parameters
+
+if TYPE_CHECKING:
+    from isocenter_training.contract import RunContext
+
+
+def run(context: "RunContext") -> None:
+    """Evaluate the bundle in the input channel ``model`` on the dataset in ``dataset``.
+
+    Writes evaluation.json, decision.json, report.html and predictions.parquet to ``context.output_dir``;
+    with the same inputs and parameters, the same bytes. Of several processes only rank 0 works.
+
+    Raises:
+        InputError: a channel, the bundle, the dataset or a parameter can't be used.
+        IntegrityError: the network can't be run or gives no finite logits.
+    """
+    if context.rank != 0:
+        return
+    from isocenter.datasets import open_dataset
+    from isocenter_training.evaluation.evaluate import evaluate
+    from isocenter_training.evaluation.outputs import write_outputs
+    from isocenter_training.evaluation.report import render_report
+    from isocenter_training.evaluation.trained_bundle import open_bundle
+
+    parameters = read_parameters(context.parameters)
+    dataset, bundle = open_dataset(context.input("dataset")), open_bundle(context.input("model"))
+    evaluation = evaluate(dataset, bundle, parameters)
+    html = render_report(evaluation, dataset, bundle, parameters)
+    write_outputs(context.output_dir, evaluation, dataset, html)
