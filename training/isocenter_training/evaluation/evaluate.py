@@ -134,7 +134,7 @@ def _check_fit(dataset: "Dataset", bundle: TrainedBundle) -> None:
     if len(ours) != 2 or theirs not in (None, ours):
         raise InputError(f"The dataset's classes {ours} are not the bundle's {theirs}.")
     for split in (Split.VALIDATION, Split.TEST):
-        if len(dataset.rows(split.value)) == 0:
+        if len(dataset.rows(split)) == 0:
             raise InputError(
                 f"The dataset has no {split.value} images.",
                 hint="Patients are split by hash, 15 % to validation and 15 % to test: add patients.",
@@ -148,7 +148,7 @@ def _score(
     progress: Callable[[int, int], None] | None,
 ) -> tuple[ScoredSplit, ScoredSplit]:
     network = open_network(bundle.onnx, parameters.threads)
-    validation, test = (len(dataset.rows(split.value)) for split in (Split.VALIDATION, Split.TEST))
+    validation, test = (len(dataset.rows(split)) for split in (Split.VALIDATION, Split.TEST))
 
     def score(split: Split, before: int) -> ScoredSplit:
         return score_split(

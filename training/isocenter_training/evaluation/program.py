@@ -1,5 +1,7 @@
 """``python -m isocenter_training evaluate``: what the training container does for the evaluate step."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from isocenter_training.evaluation.parameters import read_parameters
@@ -28,6 +30,28 @@ def run(context: "RunContext") -> None:
 
     parameters = read_parameters(context.parameters)
     dataset, bundle = open_dataset(context.input("dataset")), open_bundle(context.input("model"))
-    evaluation = evaluate(dataset, bundle, parameters)
+    with _progress() as progress:
+        evaluation = evaluate(dataset, bundle, parameters, progress)
     html = render_report(evaluation, dataset, bundle, parameters)
     write_outputs(context.output_dir, evaluation, dataset, html)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Reports images scored: a bar on a terminal, else JSON lines."""
+    from isocenter_training.progress import reporter
+
+    reports = reporter("evaluate")
+    started = False
+
+    def note(done: int, total: int) -> None:
+        nonlocal started
+        if not started:
+            reports.start(0, total)
+            started = True
+        reports.step(done, {})
+
+    try:
+        yield note
+    finally:
+        reports.close()

@@ -110,7 +110,7 @@ def _numbers(report: EvaluationReport) -> dict[str, Any]:
 
 
 def _training_counts(dataset: "Dataset") -> SplitCounts:
-    rows = dataset.rows(Split.TRAIN.value)
+    rows = dataset.rows(Split.TRAIN)
     return SplitCounts(
         images=len(rows),
         patients=len(np.unique(np.asarray(dataset.column("patient_key"))[rows])),

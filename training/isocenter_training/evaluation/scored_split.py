@@ -64,16 +64,28 @@ def score_split(
     Raises:
         IntegrityError: the network does not fit the images.
     """
-    rows = np.asarray(dataset.rows(split.value), dtype=np.int64)
+    rows = np.asarray(dataset.rows(split), dtype=np.int64)
     tiles = dataset.pixels(image_size)
     return ScoredSplit(
         split=split,
         rows=rows,
         labels=np.asarray(dataset.column("label"))[rows].astype(np.int8),
-        patients=np.unique(np.asarray(dataset.column("patient_key"))[rows], return_inverse=True)[1],
+        patients=number_patients(np.asarray(dataset.column("patient_key"))[rows]),
         logits=compute_logits(network, tiles, rows, batch_size=batch_size, progress=progress),
         attributes={name: _text(dataset.column(name))[rows] for name in ATTRIBUTES},
     )
+
+
+def number_patients(keys: "NDArray[Any]") -> "NDArray[np.int64]":
+    """Number patients from 0 in the order of their first image.
+
+    Not in the order of their keys: those are made with the site's secret, and the same images must give the
+    same report in another store.
+    """
+    _, first, inverse = np.unique(keys.astype(np.str_), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
 
 
 def _text(column: "NDArray[Any]") -> "NDArray[np.str_]":
