@@ -1,0 +1,217 @@
+"""Jobs as processes of this machine, with the container contract's environment (``local`` column).
+
+A run is one directory in the store: ``model``, ``output`` and ``checkpoints`` belong to the job,
+``attempts/N`` to the backend. The job's parent is a small supervisor, not the command line, so the job goes
+on when the command line is killed, and a re-run finds it again.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.job_log import failure_reason, follow_lines, read_lines
+from isocenter.backends.local_attempt import Attempt, attempts_of, locked, new_attempt
+from isocenter.domain.artifact import Artifact, MediaType
+from isocenter.domain.digest import canonical_json, digest_tree
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.submission import Submission
+from isocenter.domain.training_job import TrainingJob
+from isocenter.errors import InputError, IntegrityError, JobFailedError
+from isocenter.home import Home
+from isocenter.storage.atomic import write_bytes
+
+_ENTRY_POINT = (sys.executable, "-m", "isocenter_training")
+_STOP_GRACE_S = 120.0
+# Linux refuses longer single variables (MAX_ARG_STRLEN).
+_LONGEST_VARIABLE = 128 * 1024 - 1
+# What of the user's environment a job gets to see: never tokens, passwords or database addresses.
+_INHERITED = (
+    *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SSL_CERT_FILE"),
+    *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+)
+_ALSO_INHERITED = "ISOCENTER_JOB_ENVIRONMENT"
+
+
+class LocalBackend:
+    """The backend of target ``local``.
+
+    Args:
+        home: the store; runs lie under ``home.runs``.
+        settings: ``entry_point`` (what stands for the image's entry point: a list of arguments; default this
+            Python's ``isocenter_training``), ``stop_grace_s`` (seconds between SIGTERM and SIGKILL, default
+            120), ``pass_environment`` (names of further variables that jobs may see; those in
+            ``$ISOCENTER_JOB_ENVIRONMENT``, separated by commas, as well).
+    """
+
+    name: ClassVar[str] = "local"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FOLLOW_LOGS, Capability.GPU, Capability.TIME_LIMIT}
+    )
+
+    def __init__(self, home: Home, settings: Mapping[str, Any] | None = None) -> None:
+        chosen = settings or {}
+        self._runs = home.runs
+        self._entry_point = tuple(chosen.get("entry_point", _ENTRY_POINT))
+        self._stop_grace_s = float(chosen.get("stop_grace_s", _STOP_GRACE_S))
+        self._inherited = (*_INHERITED, *chosen.get("pass_environment", ()))
+
+    def plan(self, job: TrainingJob, run: RunId) -> Submission:
+        """Arguments, environment and directories of the process that would run ``job``."""
+        refuse_unsupported(job, self.name, self.capabilities)
+        directory = self._runs / run
+        directories = {kind: str(directory / kind) for kind in ("model", "output", "checkpoints")}
+        environment = {**job.environment, **_contract(job, run, directories)}
+        _refuse_long_variables(job, environment)
+        request = {
+            "job": job.name,
+            "argv": [*self._entry_point, *job.command],
+            "environment": environment,
+            "directory": str(directory),
+            "directories": directories,
+            "max_runtime_s": job.compute.max_runtime_s,
+            "stop_grace_s": self._stop_grace_s,
+            "labels": dict(job.labels),
+        }
+        return Submission(self.name, run, request)
+
+    def submit(self, submission: Submission) -> JobHandle:
+        """Start the job's next attempt, or find the one that goes on or has succeeded."""
+        directory = self._runs / submission.run
+        with locked(directory / "lock"):
+            _refuse_other(directory / "submission.json", submission)
+            attempts = attempts_of(directory)
+            if attempts and not _has_failed(attempts[-1]):
+                return self._handle(submission.run, attempts[-1])
+            if attempts:
+                attempts[-1].kill_remains()
+            return self._start(submission)
+
+    def status(self, handle: JobHandle) -> JobStatus:
+        """Where the job is; UNKNOWN for a handle of another backend or store."""
+        attempt = self._attempt(handle)
+        return JobStatus(JobState.UNKNOWN) if attempt is None else _status(attempt)
+
+    def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
+        """Standard output and error of the job, in the order they were written."""
+        attempt = self._attempt(handle)
+        if attempt is None:
+            return iter(())
+        if follow:
+            return follow_lines(attempt.log, lambda: _status(attempt).state.is_final)
+        return read_lines(attempt.log)
+
+    def cancel(self, handle: JobHandle) -> None:
+        """SIGTERM to the job's process group; SIGKILL after the grace time."""
+        attempt = self._attempt(handle)
+        if attempt is not None:
+            attempt.ask_to_stop()
+
+    def outputs(self, handle: JobHandle) -> Sequence[Artifact]:
+        """The directories ``model`` and ``output`` of a run that succeeded, where not empty."""
+        status = self.status(handle)
+        if status.state is not JobState.SUCCEEDED:
+            raise JobFailedError(f"Run {handle.run} is {status.state.value}; it has no outputs.")
+        folders = [self._runs / handle.run / kind for kind in ("model", "output")]
+        return [_artifact(folder) for folder in folders if folder.is_dir() and any(folder.iterdir())]
+
+    def _start(self, submission: Submission) -> JobHandle:
+        request = submission.request
+        directories = {kind: Path(path) for kind, path in request["directories"].items()}
+        for kind, path in directories.items():
+            if kind != "checkpoints":
+                shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True, exist_ok=True)
+        job = {**request, "environment": {**self._inherit(), **request["environment"]}}
+        attempt = new_attempt(self._runs / submission.run, job)
+        attempt.start()
+        return self._handle(submission.run, attempt)
+
+    def _inherit(self) -> dict[str, str]:
+        wanted = {*self._inherited, *os.environ.get(_ALSO_INHERITED, "").split(",")}
+        found = {n: v for n, v in os.environ.items() if n in wanted or n.startswith("LC_")}
+        return {**found, "PYTHONUNBUFFERED": "1"}
+
+    def _handle(self, run: RunId, attempt: Attempt) -> JobHandle:
+        return JobHandle(self.name, run, attempt.directory.relative_to(self._runs).as_posix())
+
+    def _attempt(self, handle: JobHandle) -> Attempt | None:
+        directory = self._runs / handle.external_id
+        expected = self._runs / handle.run / "attempts" / directory.name
+        if handle.backend != self.name or directory != expected or not (directory / "job.json").is_file():
+            return None
+        return Attempt(directory)
+
+
+def _contract(job: TrainingJob, run: RunId, directories: Mapping[str, str]) -> dict[str, str]:
+    channels = {f"ISOCENTER_INPUT_{name.upper()}": path for name, path in job.inputs.items()}
+    return {
+        "ISOCENTER_RUN_ID": run,
+        "ISOCENTER_PARAMETERS": canonical_json(dict(job.parameters)).decode(),
+        "ISOCENTER_MODEL_DIR": directories["model"],
+        "ISOCENTER_OUTPUT_DIR": directories["output"],
+        "ISOCENTER_CHECKPOINT_DIR": directories["checkpoints"],
+        **channels,
+    }
+
+
+def _refuse_long_variables(job: TrainingJob, environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        if len(name) + len(value.encode()) + 1 > _LONGEST_VARIABLE:
+            raise InputError(f"The job {job.name!r} has a value of {len(value)} characters for {name}.")
+
+
+def _refuse_other(path: Path, submission: Submission) -> None:
+    """Keep the submission beside the run; refuse another one under the same run id."""
+    body = canonical_json({"digest": submission.digest, "request": dict(submission.request)})
+    if not path.exists():
+        write_bytes(path, body, mode=0o600)
+    elif path.read_bytes() != body:
+        raise InputError(
+            f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
+        )
+
+
+def _has_failed(attempt: Attempt) -> bool:
+    return _status(attempt).state in (JobState.FAILED, JobState.CANCELLED)
+
+
+def _status(attempt: Attempt) -> JobStatus:
+    # The order matters: the supervisor writes its result before it lets go of the lock.
+    if attempt.is_supervised() and attempt.result() is None:
+        return JobStatus(JobState.RUNNING)
+    result = attempt.result()
+    if result is None:
+        return JobStatus(JobState.FAILED, reason="The job was killed from outside, with its supervisor.")
+    code = int(result["exit_code"])
+    if code == 0:
+        return JobStatus(JobState.SUCCEEDED, exit_code=0)
+    state = JobState.CANCELLED if result.get("stopped") else JobState.FAILED
+    return JobStatus(state, exit_code=code, reason=_reason(attempt, result, code))
+
+
+def _reason(attempt: Attempt, result: Mapping[str, Any], code: int) -> str:
+    if result.get("stopped"):
+        return "Stopped on request."
+    if result.get("error"):
+        return f"The program could not be started: {result['error']}."
+    if result.get("timed_out"):
+        return "Stopped at its time limit."
+    said = failure_reason(attempt.log)
+    if code < 0:
+        memory = " The machine may have run out of memory." if code == -9 else ""
+        return f"The job was killed by signal {-code}.{memory}" + (f" Its last words: {said}" if said else "")
+    return said or f"The job ended with exit code {code} and said nothing."
+
+
+def _artifact(directory: Path) -> Artifact:
+    try:
+        digest = digest_tree(directory)
+    except ValueError as error:
+        raise IntegrityError(f"The job's {directory.name} can't be published: {error}.") from error
+    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    return Artifact(directory.name, digest, MediaType.FILES, str(directory), size)
