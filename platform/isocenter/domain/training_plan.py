@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isocenter.errors import InputError
 
@@ -19,18 +19,26 @@ class _Part(BaseModel):
 
 
 class Named(_Part):
-    """A component by its registered name, with the arguments of its constructor."""
+    """A component by its registered name, with the arguments of its constructor.
 
-    name: str
+    In YAML ``loss: focal`` is short for ``loss: {name: focal}``.
+    """
+
+    name: str = Field(min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class Task(_Part):
     """What is to be told apart."""
 
     kind: Literal["binary"] = "binary"
-    classes: tuple[str, str] = Field(
-        default=("normal", "pneumonia"), description="class names, the negative one first"
+    classes: tuple[str, str] | None = Field(
+        default=None, description="class names, the negative one first; None for those of the dataset"
     )
 
 
@@ -40,6 +48,12 @@ class Optimizer(_Part):
     name: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
+    average_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="moving average of the weights, decay an update; the average is validated and exported",
+    )
 
 
 class Schedule(_Part):
@@ -76,8 +90,16 @@ class TrainingPlan(_Part):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     budget: Budget = Budget()
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="of forward and backward pass; auto: bfloat16 where the processor has it",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32)
+    trainer: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="module:Class of a subclass of isocenter_training.trainer.Trainer; None for itself",
+    )
 
 
 def builtin_plans() -> tuple[str, ...]:
@@ -97,7 +119,6 @@ def load_plan(source: str) -> TrainingPlan:
     path = PLANS_DIRECTORY / f"{source}.yaml" if source in builtin_plans() else Path(source)
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TrainingPlan.model_validate(value)
     except FileNotFoundError:
         raise InputError(
             f"No training plan {source!r}.",
@@ -105,7 +126,23 @@ def load_plan(source: str) -> TrainingPlan:
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"The training plan {source!r} can't be read: {error}") from error
+    return parse_plan(value, source=source)
+
+
+def parse_plan(value: Any, *, source: str = "") -> TrainingPlan:
+    """The plan in ``value``, as read from YAML or JSON.
+
+    Args:
+        value: a mapping of the plan's fields.
+        source: where it came from, for the message.
+
+    Raises:
+        InputError: a field is missing, unknown or wrong (the message names it).
+    """
+    try:
+        return TrainingPlan.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise InputError(f"The training plan {source!r} is wrong at {where}: {first['msg']}.") from error
+        name = f"The training plan {source!r}" if source else "The training plan"
+        raise InputError(f"{name} is wrong at {where}: {first['msg']}.") from error

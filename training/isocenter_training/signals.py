@@ -1,0 +1,29 @@
+"""The stop signal: SIGTERM asks for a checkpoint, then the program leaves with exit code 143."""
+
+import signal
+from types import FrameType, TracebackType
+
+STOPPED_EXIT_CODE = 128 + signal.SIGTERM
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the service asked for it
+    """The run was asked to stop and has saved where it is."""
+
+
+class StopSignal:
+    """Remembers that SIGTERM came, while its ``with`` block runs; the step at hand is finished first."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def __enter__(self) -> "StopSignal":  # noqa: D105
+        self._previous = signal.signal(signal.SIGTERM, self._receive)
+        return self
+
+    def __exit__(  # noqa: D105
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGTERM, self._previous)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
