@@ -29,8 +29,8 @@ def referenced_files(dicomdir: Path) -> list[SourceFile | Problem] | None:
 
     import pydicom
 
-    with warnings.catch_warnings():
-        # What pydicom warns about (odd values) doesn't matter here, and its text may hold patient data.
+    # What pydicom warns about and logs (odd values) doesn't matter here, and its text may hold patient data.
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
             index = pydicom.dcmread(dicomdir)

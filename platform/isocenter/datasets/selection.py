@@ -7,7 +7,7 @@ another site secret are decided alike.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
 from isocenter.datasets.quarantine import Quarantined, Reason, quarantined
@@ -92,33 +92,38 @@ def _contested(
 
 def _keep_once(rows: Iterable[LabelledRecord]) -> tuple[LabelledRecord, ...]:
     """Of each pixel digest one row, sorted by digest."""
-    copies: dict[str, list[LabelledRecord]] = defaultdict(list)
-    images: dict[str, set[str]] = defaultdict(set)
+    copies: dict[str, list[SourceRecord]] = defaultdict(list)
+    labels: dict[str, int] = {}
+    by_patient: dict[str, list[SourceRecord]] = defaultdict(list)
     for row in rows:
-        copies[row.record.pixel_digest].append(row)
-        images[row.record.patient_key].add(row.record.pixel_digest)
-    signatures: dict[str, str] = {}
-    return tuple(_preferred(copies[digest], images, signatures) for digest in sorted(copies))
+        copies[row.record.pixel_digest].append(row.record)
+        labels[row.record.pixel_digest] = row.label
+        by_patient[row.record.patient_key].append(row.record)
+    kept = _Preference(by_patient)
+    return tuple(LabelledRecord(kept.first(copies[name]), labels[name]) for name in sorted(copies))
 
 
-def _preferred(
-    copies: Sequence[LabelledRecord], images: Mapping[str, set[str]], signatures: dict[str, str]
-) -> LabelledRecord:
-    """The copy to keep: the first by attributes, then by which images its patient has.
+@dataclass(frozen=True)
+class _Preference:
+    """Which copy of an image to keep: the first by content of the copy, then by all images of its patient.
 
-    Keys come last, where the content leaves no difference that the dataset's digest could show.
+    Keys come last: there the copies and their patients are alike in all that the dataset's digest shows.
     """
-    if len(copies) == 1:
-        return copies[0]
-    for row in copies:
-        patient = row.record.patient_key
-        if patient not in signatures:
-            signatures[patient] = hashlib.sha256("".join(sorted(images[patient])).encode()).hexdigest()
 
-    def rank(row: LabelledRecord) -> tuple[str, bytes, str, str, str]:
-        record = row.record
-        attributes = canonical_json(asdict(record.attributes)) if record.attributes else b""
-        keys = record.patient_key, record.image_key
-        return record.split, attributes, signatures[record.patient_key], *keys
+    by_patient: Mapping[str, Sequence[SourceRecord]]
+    signatures: dict[str, str] = field(default_factory=dict)
 
-    return min(copies, key=rank)
+    def first(self, copies: Sequence[SourceRecord]) -> SourceRecord:
+        return copies[0] if len(copies) == 1 else min(copies, key=self._rank)
+
+    def _rank(self, record: SourceRecord) -> tuple[bytes, str, str, str]:
+        patient = record.patient_key
+        if patient not in self.signatures:
+            contents = sorted({_content(other) for other in self.by_patient[patient]})
+            self.signatures[patient] = hashlib.sha256(b"\n".join(contents)).hexdigest()
+        return _content(record), self.signatures[patient], patient, record.image_key
+
+
+def _content(record: SourceRecord) -> bytes:
+    attributes = asdict(record.attributes) if record.attributes else None
+    return canonical_json([record.pixel_digest, record.split, attributes])
