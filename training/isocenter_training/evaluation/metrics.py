@@ -79,9 +79,23 @@ def expected_calibration_error(sample: Sample) -> float:
 
     Naeini, Cooper and Hauskrecht, AAAI 2015, on the positive class's score, with :func:`calibration_bins`.
     """
+    return float(np.abs(calibration_gaps(sample, np.ones((1, len(sample.labels))))).sum())
+
+
+def calibration_gaps(sample: Sample, weights: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Share of positives less mean score in each calibration bin, times the bin's share of the images.
+
+    Args:
+        sample: N images; they make the bins, in every resample the same.
+        weights: float64 [R, N].
+
+    Returns:
+        float64 [R, bins].
+    """
     bins = calibration_bins(sample.scores)
-    gaps = np.bincount(bins, weights=sample.labels - sample.scores)
-    return float(np.abs(gaps).sum() / len(bins))
+    columns = bins[:, None] == np.arange(bins.max() + 1)
+    gaps = weights @ (columns * (sample.labels - sample.scores)[:, None])
+    return np.asarray(gaps / weights.sum(axis=1, keepdims=True))
 
 
 def resampled_metrics(
@@ -126,10 +140,8 @@ def _sum_metrics(
     """The metrics that are ratios of weighted sums: one matrix product for all."""
     positive = sample.labels == 1
     called = sample.scores >= threshold
-    bins = calibration_bins(sample.scores)
     columns = [positive, ~positive, positive & called, ~positive & ~called, (sample.scores - positive) ** 2]
     sums = weights @ np.stack(columns, axis=1).astype(np.float64)
-    gaps = weights @ ((bins[:, None] == np.arange(bins.max() + 1)) * (positive - sample.scores)[:, None])
     positives, negatives, hits, rejections, squares = sums.T
     total = positives + negatives
     return {
@@ -137,5 +149,5 @@ def _sum_metrics(
         "sensitivity": hits / positives,
         "specificity": rejections / negatives,
         "brier": squares / total,
-        "expected_calibration_error": np.abs(gaps).sum(axis=1) / total,
+        "expected_calibration_error": np.abs(calibration_gaps(sample, weights)).sum(axis=1),
     }

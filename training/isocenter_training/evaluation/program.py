@@ -49,7 +49,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         if not started:
             reports.start(0, total)
             started = True
-        reports.step(done, {})
+        reports.step(done)
 
     try:
         yield note
