@@ -7,13 +7,10 @@ from pathlib import Path
 
 # The packages that turn compressed bytes into pixels, and pixels into tiles.
 _PACKAGES = (
+    "imagecodecs",
+    "numpy",
     "pillow",
-    "pydicom",
-    "pyjpegls",
-    "pylibjpeg",
-    "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
-    "python-gdcm",
 )
 
 

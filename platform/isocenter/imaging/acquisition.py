@@ -6,94 +6,103 @@ from datetime import date
 from isocenter.imaging.dicom_file import DicomFile
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.radiograph import AcquisitionAttributes, Identity
+from isocenter.imaging.refusal import Refused
+from isocenter.imaging.tags import Tag
 from isocenter.imaging.text import decode_text
-from isocenter.imaging.values import ascii_text, decimals
+from isocenter.imaging.values import ascii_text, decimal
 
 LONGEST_TEXT = 64
 OLDEST = 90
 # PS3.3 C.8.11.5 (DX Positioning) and C.8.1.1 (CR Series), and what scanners write besides.
 VIEWS = frozenset(("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "OBL"))
+INTENTS = frozenset(("FOR PRESENTATION", "FOR PROCESSING"))
+SEXES = frozenset("FMO")
+SPACINGS = (Tag.PIXEL_SPACING, Tag.IMAGER_PIXEL_SPACING, Tag.NOMINAL_SCANNED_PIXEL_SPACING)
 DAYS_IN = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 
 
 def read_attributes(file: DicomFile, pixel: ImagePixel) -> AcquisitionAttributes:
     """How the image was made, cleaned of all that could identify a person."""
     return AcquisitionAttributes(
-        modality=_code(file, 0x00080060),
-        manufacturer=_text(file, 0x00080070),
-        model=_text(file, 0x00081090),
-        view=_one_of(file, 0x00185101, VIEWS),
-        body_part=_text(file, 0x00180015).upper(),
-        sex=_one_of(file, 0x00100040, frozenset("FMO")),
+        modality=_code(file, Tag.MODALITY),
+        manufacturer=_text(file, Tag.MANUFACTURER),
+        model=_text(file, Tag.MANUFACTURER_MODEL_NAME),
+        view=_one_of(file, Tag.VIEW_POSITION, VIEWS),
+        body_part=_text(file, Tag.BODY_PART_EXAMINED).upper(),
+        sex=_one_of(file, Tag.PATIENT_SEX, SEXES),
         age_years=_age(file),
         photometric="MONOCHROME1" if pixel.inverted else "MONOCHROME2",
         bits_stored=pixel.bits_stored,
         rows=pixel.rows,
         columns=pixel.columns,
         pixel_spacing_mm=_spacing(file),
-        kvp=_positive(file, 0x00180060),
+        kvp=_positive(file, Tag.KVP),
         exposure_mas=_exposure(file),
         transfer_syntax=file.transfer_syntax,
-        presentation_intent=_one_of(file, 0x00080068, frozenset(("FOR PRESENTATION", "FOR PROCESSING"))),
+        presentation_intent=_one_of(
+            file, Tag.PRESENTATION_INTENT_TYPE, frozenset(("FOR PRESENTATION", "FOR PROCESSING"))
+        ),
     )
 
 
 def read_identity(file: DicomFile) -> Identity:
     """Who and which, as the file states it, in its character set."""
     return Identity(
-        patient_id=_identifier(file, 0x00100020),
-        issuer_of_patient_id=_identifier(file, 0x00100021),
-        study_instance_uid=ascii_text(file.value(0x0020000D)),
-        sop_instance_uid=ascii_text(file.value(0x00080018)),
-        accession_number=_identifier(file, 0x00080050),
+        patient_id=_identifier(file, Tag.PATIENT_ID),
+        issuer_of_patient_id=_identifier(file, Tag.ISSUER_OF_PATIENT_ID),
+        study_instance_uid=ascii_text(file.value(Tag.STUDY_INSTANCE_UID)),
+        sop_instance_uid=ascii_text(file.value(Tag.SOP_INSTANCE_UID)),
+        accession_number=_identifier(file, Tag.ACCESSION_NUMBER),
     )
 
 
-def _identifier(file: DicomFile, tag: int) -> str:
-    return decode_text(file.value(tag), file.value(0x00080005)).strip(" \0")
+def _identifier(file: DicomFile, tag: Tag) -> str:
+    return decode_text(file.value(tag), file.value(Tag.SPECIFIC_CHARACTER_SET)).strip(" \0")
 
 
-def _text(file: DicomFile, tag: int) -> str:
+def _text(file: DicomFile, tag: Tag) -> str:
     """Printable text on one line, at most ``LONGEST_TEXT`` characters."""
-    text = decode_text(file.value(tag), file.value(0x00080005))
+    text = decode_text(file.value(tag), file.value(Tag.SPECIFIC_CHARACTER_SET))
     printable = "".join(letter if letter.isprintable() else " " for letter in text[: 8 * LONGEST_TEXT])
     return " ".join(printable.split())[:LONGEST_TEXT].rstrip()
 
 
-def _code(file: DicomFile, tag: int) -> str:
+def _code(file: DicomFile, tag: Tag) -> str:
     """A code string of at most 16 of the characters that PS3.5 table 6.2-1 allows, or nothing."""
     text = ascii_text(file.value(tag)).upper()
     return text if re.fullmatch(r"[A-Z0-9_ ]{1,16}", text) else ""
 
 
-def _one_of(file: DicomFile, tag: int, known: frozenset[str]) -> str:
+def _one_of(file: DicomFile, tag: Tag, known: frozenset[str]) -> str:
     code = _code(file, tag)
     return code if code in known else ""
 
 
-def _positive(file: DicomFile, tag: int) -> float | None:
+def _positive(file: DicomFile, tag: Tag) -> float | None:
     try:
-        numbers = decimals(file.value(tag))
-    except ValueError:
+        number = decimal(file.value(tag), tag.name)
+    except Refused:
         return None
-    return numbers[0] if numbers and numbers[0] > 0 else None
+    return number if number is not None and number > 0 else None
 
 
 def _spacing(file: DicomFile) -> float | None:
-    """Pixel Spacing, else Imager Pixel Spacing, else Nominal Scanned Pixel Spacing."""
-    return _positive(file, 0x00280030) or _positive(file, 0x00181164) or _positive(file, 0x00182010)
+    """The first that is there: in the patient, at the detector, or of the film scanner."""
+    return next(filter(None, (_positive(file, tag) for tag in SPACINGS)), None)
 
 
 def _exposure(file: DicomFile) -> float | None:
     """Exposure in mAs, else Exposure in uAs."""
-    micro = _positive(file, 0x00181153)
-    return _positive(file, 0x00181152) or (micro / 1000 if micro else None)
+    micro = _positive(file, Tag.EXPOSURE_IN_UAS)
+    return _positive(file, Tag.EXPOSURE) or (micro / 1000 if micro else None)
 
 
 def _age(file: DicomFile) -> int | None:
-    years = _stated_age(ascii_text(file.value(0x00101010)))
+    years = _stated_age(ascii_text(file.value(Tag.PATIENT_AGE)))
     if years is None:
-        years = _years_between(ascii_text(file.value(0x00100030)), ascii_text(file.value(0x00080020)))
+        years = _years_between(
+            ascii_text(file.value(Tag.PATIENT_BIRTH_DATE)), ascii_text(file.value(Tag.STUDY_DATE))
+        )
     return None if years is None else min(years, OLDEST)
 
 

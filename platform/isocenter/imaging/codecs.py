@@ -5,16 +5,23 @@ docs/decisions/dicom-decoding.md has the measurements and the licences.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.imaging.codestream import FrameHeader, jpeg2000_header, jpeg_header
+from isocenter.imaging.codestream import (
+    FrameHeader,
+    jpeg2000_codestream,
+    jpeg2000_header,
+    jpeg_header,
+    rle_header,
+)
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.refusal import RefusalReason, Refused
 
 Cells = NDArray[np.uint8] | NDArray[np.uint16]
-Codec = Callable[[bytes, ImagePixel], tuple[Cells, FrameHeader]]
+Codec = Callable[[bytes, ImagePixel], tuple[NDArray[Any], FrameHeader]]
 
 
 def require_codec(transfer_syntax: str) -> None:
@@ -36,118 +43,102 @@ def decode(transfer_syntax: str, frame: bytes, pixel: ImagePixel) -> tuple[Cells
         Refused: ``decode-failed``.
     """
     try:
-        cells, header = CODECS[transfer_syntax](frame, pixel)
-        cells = cells.reshape(pixel.rows, pixel.columns)
+        samples, header = CODECS[transfer_syntax](frame, pixel)
+        samples = samples.reshape(pixel.rows, pixel.columns)
     except Refused:
         raise
-    except Exception:  # codecs raise what they like; their texts may quote the data
+    except Exception:  # each codec has errors of its own, and their texts are not for people
         raise _failed() from None
-    return _in_cells(cells, header, pixel)
+    return _cells(samples, header, pixel)
 
 
-def _failed() -> Refused:
-    return Refused(RefusalReason.DECODE_FAILED, "The compressed pixel data can't be decoded.")
+def _failed(sentence: str = "The compressed pixel data can't be decoded.") -> Refused:
+    return Refused(RefusalReason.DECODE_FAILED, sentence)
 
 
-def _in_cells(cells: Cells, header: FrameHeader, pixel: ImagePixel) -> tuple[Cells, ImagePixel]:
-    """Fit decoded samples to the data set's cells.
+def _cells(samples: NDArray[Any], header: FrameHeader, pixel: ImagePixel) -> tuple[Cells, ImagePixel]:
+    """Fit decoded samples to the data set's pixel cells.
 
-    A sample is the whole cell where its precision reaches the high bit; else it is the value alone, and is
-    sign-extended where the data set's values are signed and wider than the sample.
+    A sample whose precision reaches the high bit is the whole cell. A narrower one is the value alone, and
+    its sign is extended where the data set's values are signed and wider than it (PS3.5 section 8.2).
     """
+    unsigned = samples.view(f"u{samples.dtype.itemsize}")
     if header.precision > pixel.high_bit:
-        return cells, pixel
+        return unsigned, pixel
     layout = replace(pixel, high_bit=pixel.bits_stored - 1)
-    if not pixel.signed or header.precision >= pixel.bits_stored:
-        return cells, layout
-    kind = np.int8 if pixel.bits_allocated == 8 else np.int16
-    shift = pixel.bits_allocated - header.precision
-    return ((cells.astype(kind) << shift) >> shift).view(f"u{pixel.bits_allocated // 8}"), layout
+    if pixel.signed and header.precision < pixel.bits_stored:
+        return _sign_extended(unsigned, header.precision, pixel.bits_allocated), layout
+    return unsigned, layout
+
+
+def _sign_extended(samples: NDArray[Any], precision: int, bits: int) -> Cells:
+    signed = samples.astype(f"i{bits // 8}")
+    return ((signed << (bits - precision)) >> (bits - precision)).view(f"u{bits // 8}")
 
 
 def _check(header: FrameHeader | None, pixel: ImagePixel) -> FrameHeader:
-    """Refuse a frame that isn't the image that the data set describes."""
+    """Refuse a frame that is incomplete or isn't the image that the data set describes."""
     if header is None:
         raise _failed()
     if (header.rows, header.columns, header.components) != (pixel.rows, pixel.columns, 1):
         raise Refused(
-            RefusalReason.DECODE_FAILED, "The compressed image has other dimensions than the header."
+            RefusalReason.DECODE_FAILED, "The compressed image has other dimensions than the header says."
         )
-    if not pixel.bits_stored > 8 >= header.precision and not 2 <= header.precision <= pixel.bits_allocated:
+    if not 2 <= header.precision <= pixel.bits_allocated:
         raise Refused(
-            RefusalReason.DECODE_FAILED, "The compressed image has another bit depth than the header."
+            RefusalReason.DECODE_FAILED, "The compressed image has another depth than the header says."
         )
     return header
 
 
-def _jpeg_ls(frame: bytes, pixel: ImagePixel) -> tuple[Cells, FrameHeader]:
-    import _CharLS
+def _jpeg_ls(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
+    """CharLS."""
+    import imagecodecs
 
     header = _check(jpeg_header(frame), pixel)
-    return np.frombuffer(_CharLS._decode(frame), _container(header)), header
+    return imagecodecs.jpegls_decode(frame), header
 
 
-def _jpeg_2000(frame: bytes, pixel: ImagePixel) -> tuple[Cells, FrameHeader]:
-    from openjpeg.utils import decode_pixel_data
+def _jpeg(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
+    """libjpeg-turbo: baseline, extended (12 bits) and lossless."""
+    import imagecodecs
 
-    # Some writers leave the JP2 boxes around the codestream.
-    codestream = frame[max(0, frame.find(b"\xff\x4f\xff\x51")) :]
+    header = _check(jpeg_header(frame), pixel)
+    return imagecodecs.jpeg8_decode(frame), header
+
+
+def _jpeg_2000(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
+    """OpenJPEG, high-throughput streams included."""
+    import imagecodecs
+
+    codestream = jpeg2000_codestream(frame)
     header = _check(jpeg2000_header(codestream), pixel)
-    return np.frombuffer(decode_pixel_data(codestream, version=2), _container(header)), header
+    return imagecodecs.jpeg2k_decode(codestream), header
 
 
-def _rle(frame: bytes, pixel: ImagePixel) -> tuple[Cells, FrameHeader]:
+def _rle(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
+    """pylibjpeg-rle, written in Rust."""
     from rle.utils import decode_pixel_data
 
+    header = _check(rle_header(frame, pixel.rows, pixel.columns), pixel)
     data = decode_pixel_data(
         frame, version=2, rows=pixel.rows, columns=pixel.columns, bits_allocated=pixel.bits_allocated
     )
-    header = FrameHeader(pixel.rows, pixel.columns, 1, pixel.bits_allocated, signed=pixel.signed)
-    return np.frombuffer(data, _container(header)), header
+    return np.frombuffer(data, f"<u{pixel.bits_allocated // 8}"), header
 
 
-def _jpeg(frame: bytes, pixel: ImagePixel) -> tuple[Cells, FrameHeader]:
-    """JPEG baseline, extended and lossless, by GDCM."""
-    import gdcm
-
-    header = _check(jpeg_header(frame), pixel)
-    gdcm.Trace.WarningOff()
-    gdcm.Trace.ErrorOff()
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(frame)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((pixel.columns, pixel.rows, 1))
-    image.SetDataElement(element)
-    image.SetPhotometricInterpretation(
-        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
-    )
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
-    allocated = 8 if header.precision <= 8 else 16
-    image.SetPixelFormat(gdcm.PixelFormat(1, allocated, header.precision, header.precision - 1, 0))
-    data = image.GetBuffer().encode("utf-8", "surrogateescape")
-    return np.frombuffer(data, _container(header)), header
-
-
-def _container(header: FrameHeader) -> str:
-    return "u1" if header.precision <= 8 else "<u2"
-
-
+JPEG = "1.2.840.10008.1.2.4."
 CODECS: dict[str, Codec] = {
     "1.2.840.10008.1.2.5": _rle,
-    "1.2.840.10008.1.2.4.50": _jpeg,
-    "1.2.840.10008.1.2.4.51": _jpeg,
-    "1.2.840.10008.1.2.4.57": _jpeg,
-    "1.2.840.10008.1.2.4.70": _jpeg,
-    "1.2.840.10008.1.2.4.80": _jpeg_ls,
-    "1.2.840.10008.1.2.4.81": _jpeg_ls,
-    "1.2.840.10008.1.2.4.90": _jpeg_2000,
-    "1.2.840.10008.1.2.4.91": _jpeg_2000,
-    "1.2.840.10008.1.2.4.201": _jpeg_2000,
-    "1.2.840.10008.1.2.4.202": _jpeg_2000,
-    "1.2.840.10008.1.2.4.203": _jpeg_2000,
+    JPEG + "50": _jpeg,  # baseline
+    JPEG + "51": _jpeg,  # extended
+    JPEG + "57": _jpeg,  # lossless, process 14
+    JPEG + "70": _jpeg,  # lossless, process 14, selection value 1
+    JPEG + "80": _jpeg_ls,  # lossless
+    JPEG + "81": _jpeg_ls,  # near-lossless
+    JPEG + "90": _jpeg_2000,  # lossless
+    JPEG + "91": _jpeg_2000,
+    JPEG + "201": _jpeg_2000,  # high-throughput, lossless
+    JPEG + "202": _jpeg_2000,  # high-throughput, lossless, RPCL
+    JPEG + "203": _jpeg_2000,  # high-throughput
 }

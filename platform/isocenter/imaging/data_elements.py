@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from isocenter.imaging.refusal import RefusalReason, Refused
 
+Buffer = bytes | memoryview
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 # PS3.5 section 7.1.2: these have two reserved bytes and a 32-bit length.
@@ -47,13 +48,17 @@ class Element(NamedTuple):
         """Offset behind the value; meaningless for an undefined length."""
         return self.offset + self.length
 
+    def value(self, data: bytes) -> bytes:
+        """The value's bytes; none for an undefined length."""
+        return b"" if self.length == UNDEFINED else data[self.offset : self.end]
+
 
 def truncated() -> Refused:
     """The refusal for data that end within an element."""
     return Refused(RefusalReason.TRUNCATED, "The file ends in the middle of its data.")
 
 
-def walk(data: bytes, start: int, end: int, encoding: Encoding) -> Iterator[Element]:
+def walk(data: Buffer, start: int, end: int, encoding: Encoding) -> Iterator[Element]:
     """Yield the elements of the data set at ``data[start:end]``, without those inside of sequences.
 
     Ends at ``end`` or at an item delimiter. The consumer stops early by not asking for more.
@@ -72,7 +77,7 @@ def walk(data: bytes, start: int, end: int, encoding: Encoding) -> Iterator[Elem
             raise truncated()
 
 
-def read_element(data: bytes, at: int, encoding: Encoding) -> Element:
+def read_element(data: Buffer, at: int, encoding: Encoding) -> Element:
     """The element whose tag starts at ``at``.
 
     Inside of explicit VR data, an element without a VR of two capital letters is taken as implicit: items
@@ -94,7 +99,7 @@ def read_element(data: bytes, at: int, encoding: Encoding) -> Element:
         raise truncated() from None
 
 
-def first_item(data: bytes, sequence: Element, encoding: Encoding) -> Iterator[Element]:
+def first_item(data: Buffer, sequence: Element, encoding: Encoding) -> Iterator[Element]:
     """The elements of the first item of ``sequence``; none where it has no item."""
     inner = _inside(sequence, encoding)
     if sequence.length == 0:
@@ -105,7 +110,7 @@ def first_item(data: bytes, sequence: Element, encoding: Encoding) -> Iterator[E
     return walk(data, item.offset, len(data) if item.length == UNDEFINED else item.end, inner)
 
 
-def _behind(data: bytes, element: Element, encoding: Encoding) -> int:
+def _behind(data: Buffer, element: Element, encoding: Encoding) -> int:
     """Offset of what follows ``element``; delimiters close what has no length of its own."""
     if element.length != UNDEFINED:
         return element.end
@@ -130,6 +135,6 @@ def _inside(sequence: Element, encoding: Encoding) -> Encoding:
     return Encoding(explicit=False, little=True) if sequence.vr == b"UN" else encoding
 
 
-def _unsigned(data: bytes, at: int, layout: str) -> int:
+def _unsigned(data: Buffer, at: int, layout: str) -> int:
     value: int = struct.unpack_from(layout, data, at)[0]
     return value

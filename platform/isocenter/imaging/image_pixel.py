@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from isocenter.imaging.dicom_file import DicomFile
 from isocenter.imaging.limits import Limits
 from isocenter.imaging.refusal import RefusalReason, Refused
+from isocenter.imaging.tags import Tag
 from isocenter.imaging.values import ascii_text, bad_header, decimal, word
 
 
@@ -43,11 +44,14 @@ def image_pixel(file: DicomFile, limits: Limits) -> ImagePixel:
         Refused: ``multi-frame``, ``colour``, ``too-large`` or ``bad-header``.
     """
     _require_one_grey_frame(file)
-    photometric = ascii_text(file.value(0x00280004))
-    rows, columns = _word(file, 0x00280010, "Rows"), _word(file, 0x00280011, "Columns")
-    allocated, stored = _word(file, 0x00280100, "BitsAllocated"), _word(file, 0x00280101, "BitsStored")
-    high_bit = word(file.value(0x00280102), file.encoding, "HighBit", default=stored - 1)
-    representation = _word(file, 0x00280103, "PixelRepresentation")
+    photometric = ascii_text(file.value(Tag.PHOTOMETRIC_INTERPRETATION))
+    rows, columns = _word(file, Tag.ROWS, "Rows"), _word(file, Tag.COLUMNS, "Columns")
+    allocated, stored = (
+        _word(file, Tag.BITS_ALLOCATED, "BitsAllocated"),
+        _word(file, Tag.BITS_STORED, "BitsStored"),
+    )
+    high_bit = word(file.value(Tag.HIGH_BIT), file.encoding, "HighBit", default=stored - 1)
+    representation = _word(file, Tag.PIXEL_REPRESENTATION, "PixelRepresentation")
     if rows == 0 or columns == 0:
         raise bad_header("Rows or Columns")
     if max(rows, columns) > limits.side or rows * columns > limits.pixels:
@@ -64,17 +68,17 @@ def image_pixel(file: DicomFile, limits: Limits) -> ImagePixel:
 
 
 def _require_one_grey_frame(file: DicomFile) -> None:
-    frames = decimal(file.value(0x00280008), "NumberOfFrames")
+    frames = decimal(file.value(Tag.NUMBER_OF_FRAMES), "NumberOfFrames")
     if frames is not None and frames > 1:
         raise Refused(RefusalReason.MULTI_FRAME, "The file holds more than one frame.")
-    if word(file.value(0x00280002), file.encoding, "SamplesPerPixel", default=1) != 1:
+    if word(file.value(Tag.SAMPLES_PER_PIXEL), file.encoding, "SamplesPerPixel", default=1) != 1:
         raise Refused(RefusalReason.COLOUR, "The image is in colour; only grey images are read.")
-    photometric = ascii_text(file.value(0x00280004))
+    photometric = ascii_text(file.value(Tag.PHOTOMETRIC_INTERPRETATION))
     if not photometric:
         raise bad_header("PhotometricInterpretation")
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise Refused(RefusalReason.COLOUR, "The image is in colour or palette colour; only grey is read.")
 
 
-def _word(file: DicomFile, tag: int, name: str) -> int:
+def _word(file: DicomFile, tag: Tag, name: str) -> int:
     return word(file.value(tag), file.encoding, name)

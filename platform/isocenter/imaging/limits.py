@@ -21,7 +21,7 @@ class Limits:
 
     pixels: int = 64_000_000
     side: int = 32_768
-    file_bytes: int = 512 * MEBI
+    file_bytes: int = 256 * MEBI
     inflated_bytes: int = 192 * MEBI
 
 

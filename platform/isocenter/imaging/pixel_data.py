@@ -4,15 +4,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.imaging import codecs
-from isocenter.imaging.byte_source import ByteSource
-from isocenter.imaging.data_elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Element, Encoding
-from isocenter.imaging.data_elements import read_element, truncated
+from isocenter.imaging.byte_source import ByteSource, file_too_large
+from isocenter.imaging.data_elements import (
+    ITEM,
+    SEQUENCE_DELIMITER,
+    UNDEFINED,
+    Element,
+    Encoding,
+    read_element,
+    truncated,
+)
 from isocenter.imaging.dicom_file import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.limits import Limits
 from isocenter.imaging.refusal import RefusalReason, Refused
 
 Cells = NDArray[np.uint8] | NDArray[np.uint16]
+# One frame needs one; some writers cut it into pieces of a few KiB.
+MOST_FRAGMENTS = 100_000
 NATIVE = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED, ""))
 
 
@@ -37,7 +46,7 @@ def read_cells(
         raise Refused(RefusalReason.DECODE_FAILED, "The compressed pixel data are not in fragments.")
     size = len(file.data) if file.whole else source.size
     if size > limits.file_bytes:
-        raise Refused(RefusalReason.TOO_LARGE, "The file is larger than the reader accepts.")
+        raise file_too_large()
     frame = _frame(_bytes(file, source, element.offset, size - element.offset))
     return codecs.decode(file.transfer_syntax, frame, pixel)
 
@@ -49,26 +58,29 @@ def _native(file: DicomFile, element: Element, pixel: ImagePixel, source: ByteSo
             RefusalReason.UNSUPPORTED_TRANSFER_SYNTAX,
             "The pixel data are compressed, but not by which method.",
         )
-    if element.length not in (expected, expected + expected % 2):
+    # An even length is the rule; some writers leave the pad byte out.
+    if element.length != expected + expected % 2 and not (
+        element.length == expected and file.encoding.little
+    ):
         raise Refused(
             RefusalReason.PIXEL_LENGTH_MISMATCH,
             f"The pixel data have {element.length} bytes; the header asks for {expected}.",
         )
-    data = _bytes(file, source, element.offset, expected)
-    if len(data) < expected:
-        raise truncated()
-    kind = "u1" if pixel.bits_allocated == 8 else "<u2" if file.encoding.little else ">u2"
-    if kind == "u1" and element.vr == b"OW" and not file.encoding.little:
-        data = _swapped(file, element, source)
-    return np.frombuffer(data, kind, pixel.rows * pixel.columns).reshape(pixel.rows, pixel.columns)
-
-
-def _swapped(file: DicomFile, element: Element, source: ByteSource) -> bytes:
-    """8-bit cells that were written as big-endian words (PS3.5 annex D)."""
     data = _bytes(file, source, element.offset, element.length)
-    if len(data) < element.length or element.length % 2:
+    if len(data) < element.length:
         raise truncated()
-    return np.frombuffer(data, ">u2").astype("<u2").tobytes()
+    cells = _unpacked(data, pixel.bits_allocated, element.vr == b"OW", file.encoding)
+    return cells[: pixel.rows * pixel.columns].reshape(pixel.rows, pixel.columns)
+
+
+def _unpacked(data: memoryview, bits_allocated: int, words: bool, encoding: Encoding) -> Cells:
+    order = "<u2" if encoding.little else ">u2"
+    if bits_allocated == 16:
+        return np.frombuffer(data, order)
+    if words and not encoding.little:
+        # Two cells a word, the first in its low byte (PS3.5 section 8.1.1).
+        return np.frombuffer(data, order).astype("<u2").view(np.uint8)
+    return np.frombuffer(data, np.uint8)
 
 
 def _bytes(file: DicomFile, source: ByteSource, offset: int, count: int) -> memoryview:
@@ -91,5 +103,7 @@ def _frame(data: memoryview) -> bytes:
         if item.end > len(data):
             raise truncated()
         fragments.append(data[item.offset : item.end])
+        if len(fragments) > MOST_FRAGMENTS:
+            raise Refused(RefusalReason.DECODE_FAILED, "The pixel data are in too many fragments.")
         at = item.end
     return b"".join(fragments[1:])

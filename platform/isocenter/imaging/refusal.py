@@ -24,7 +24,7 @@ class RefusalReason(StrEnum):
     BAD_HEADER = "bad-header"
 
 
-class Refused(InputError):
+class Refused(InputError):  # noqa: N818 - the word that people read in reports
     """A file that can't be used as a radiograph.
 
     Args:

@@ -6,11 +6,9 @@ from isocenter.imaging.data_elements import Element, first_item
 from isocenter.imaging.dicom_file import DicomFile
 from isocenter.imaging.grayscale import Grayscale, LookupTable, Rescale, Window, modality_range
 from isocenter.imaging.image_pixel import ImagePixel
+from isocenter.imaging.tags import Tag
 from isocenter.imaging.values import ascii_text, bad_header, decimal, word, words
 
-MODALITY_LUT_SEQUENCE, VOI_LUT_SEQUENCE = 0x00283000, 0x00283010
-LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
-PADDING_VALUE, PADDING_RANGE_LIMIT = 0x00280120, 0x00280121
 # Far beyond any unit in use; keeps the arithmetic finite.
 LARGEST = 1e12
 
@@ -23,17 +21,17 @@ def read_transforms(file: DicomFile, pixel: ImagePixel) -> Grayscale:
     Raises:
         Refused: ``bad-header``.
     """
-    modality = _lut(file, MODALITY_LUT_SEQUENCE, signed=pixel.signed) or _rescale(file)
+    modality = _lut(file, Tag.MODALITY_LUT_SEQUENCE, signed=pixel.signed) or _rescale(file)
     low, high = modality_range(pixel, modality)
     if not low < high:
         raise bad_header("rescale slope")
-    voi = _lut(file, VOI_LUT_SEQUENCE, signed=low < 0) or _window(file)
+    voi = _lut(file, Tag.VOI_LUT_SEQUENCE, signed=low < 0) or _window(file)
     return Grayscale(modality, voi, _padding(file, pixel))
 
 
 def _rescale(file: DicomFile) -> Rescale:
-    slope = decimal(file.value(0x00281053), "rescale slope")
-    intercept = decimal(file.value(0x00281052), "rescale intercept")
+    slope = decimal(file.value(Tag.RESCALE_SLOPE), "rescale slope")
+    intercept = decimal(file.value(Tag.RESCALE_INTERCEPT), "rescale intercept")
     rescale = Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
     if max(abs(rescale.slope), abs(rescale.intercept)) > LARGEST:
         raise bad_header("rescale slope or intercept")
@@ -41,11 +39,11 @@ def _rescale(file: DicomFile) -> Rescale:
 
 
 def _window(file: DicomFile) -> Window | None:
-    centre = decimal(file.value(0x00281050), "window centre")
-    width = decimal(file.value(0x00281051), "window width")
+    centre = decimal(file.value(Tag.WINDOW_CENTER), "window centre")
+    width = decimal(file.value(Tag.WINDOW_WIDTH), "window width")
     if centre is None or width is None:
         return None
-    function = ascii_text(file.value(0x00281056)).upper() or "LINEAR"
+    function = ascii_text(file.value(Tag.VOI_LUT_FUNCTION)).upper() or "LINEAR"
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         raise bad_header("VOI LUT function")
     smallest = 1.0 if function == "LINEAR" else 1.0 / LARGEST
@@ -54,7 +52,7 @@ def _window(file: DicomFile) -> Window | None:
     return Window(centre, width, function)
 
 
-def _lut(file: DicomFile, tag: int, *, signed: bool) -> LookupTable | None:
+def _lut(file: DicomFile, tag: Tag, *, signed: bool) -> LookupTable | None:
     """The first table of a LUT sequence; None where the sequence is absent or empty."""
     sequence = file.elements.get(tag)
     if sequence is None:
@@ -62,9 +60,9 @@ def _lut(file: DicomFile, tag: int, *, signed: bool) -> LookupTable | None:
     item = {element.tag: element for element in first_item(file.data, sequence, file.encoding)}
     if not item:
         return None
-    if LUT_DESCRIPTOR not in item or LUT_DATA not in item:
+    if Tag.LUT_DESCRIPTOR not in item or Tag.LUT_DATA not in item:
         raise bad_header("lookup table")
-    return _table(file, item[LUT_DESCRIPTOR], item[LUT_DATA], signed=signed)
+    return _table(file, item[Tag.LUT_DESCRIPTOR], item[Tag.LUT_DATA], signed=signed)
 
 
 def _table(file: DicomFile, described: Element, stored: Element, *, signed: bool) -> LookupTable:
@@ -93,7 +91,7 @@ def _entries(file: DicomFile, stored: Element, count: int) -> bytes:
 
 def _padding(file: DicomFile, pixel: ImagePixel) -> tuple[int, int] | None:
     """PS3.3 C.7.5.1.1.2: one stored value, or the range between two, marks where there is no image."""
-    value, limit = file.value(PADDING_VALUE), file.value(PADDING_RANGE_LIMIT)
+    value, limit = file.value(Tag.PIXEL_PADDING_VALUE), file.value(Tag.PIXEL_PADDING_RANGE_LIMIT)
     if len(value) != 2:
         return None
     ends = [_stored_word(file, value, pixel)]

@@ -10,8 +10,9 @@ import struct
 from isocenter.imaging.data_elements import Encoding
 from isocenter.imaging.refusal import RefusalReason, Refused
 
-# Names for a refusal's sentence.
+# What an attribute is called in a refusal's sentence.
 Name = str
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def bad_header(name: Name) -> Refused:
@@ -38,32 +39,19 @@ def word(value: bytes, encoding: Encoding, name: Name, *, default: int | None = 
     return words(value, encoding)[0]
 
 
-def decimals(value: bytes) -> tuple[float, ...]:
-    """DS or IS values; empty for an absent value.
-
-    Raises:
-        ValueError: a value is not a finite number.
-    """
-    text = ascii_text(value)
-    if not text:
-        return ()
-    numbers = tuple(float(part) for part in text.split("\\"))
-    if not all(map(math.isfinite, numbers)) or re.search(r"[^0-9eE+\-.\s\\]", text):
-        raise ValueError("not a decimal string")
-    return numbers
-
-
 def decimal(value: bytes, name: Name) -> float | None:
-    """The first DS or IS value; None where absent.
+    """The first of the DS or IS values; None where absent.
 
     Raises:
-        Refused: ``bad-header``.
+        Refused: ``bad-header``: it is not a finite number.
     """
-    try:
-        numbers = decimals(value)
-    except ValueError:
-        raise bad_header(name) from None
-    return numbers[0] if numbers else None
+    text = ascii_text(value).split("\\")[0].strip()
+    if not text:
+        return None
+    number = float(text) if NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(number):
+        raise bad_header(name)
+    return number
 
 
 def ascii_text(value: bytes) -> str:
