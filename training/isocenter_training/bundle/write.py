@@ -66,7 +66,7 @@ def write_bundle(
     atomic.write_bytes(
         folder / "docs" / "README.md", render_readme(plan, dataset.version, provenance).encode()
     )
-    _write_json(folder / _PROFILE, build_reference_profile(dataset))
+    _write_json(folder / _PROFILE, build_reference_profile(dataset, plan.image_size))
     _write_json(folder / PLAN, plan.model_dump(mode="json"))
     _write_json(folder / "configs" / "preprocessing.json", preprocessing_config(plan))
     _write_json(folder / "configs" / "inference.json", inference_config(plan))
