@@ -149,6 +149,8 @@ def _score(
 ) -> tuple[ScoredSplit, ScoredSplit]:
     network = open_network(bundle.onnx, parameters.threads)
     validation, test = (len(dataset.rows(split)) for split in (Split.VALIDATION, Split.TEST))
+    if progress:
+        progress(0, validation + test)
 
     def score(split: Split, before: int) -> ScoredSplit:
         return score_split(

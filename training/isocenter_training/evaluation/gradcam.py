@@ -66,5 +66,7 @@ def compute_maps(network: "torch.nn.Module", images: "NDArray[np.float32]") -> "
     cam = GradCAM(
         network, last_feature_map(network, images.shape[-1]), postprocessing=lambda maps: maps.detach()
     )
-    maps = [cam(torch.from_numpy(image[None, None]), class_idx=0)[0, 0].numpy() for image in images]
+    # Gradients down to the input: torch warns of hooks on a first layer without.
+    inputs = (torch.from_numpy(image[None, None]).requires_grad_(True) for image in images)
+    maps = [cam(image, class_idx=0)[0, 0].numpy() for image in inputs]
     return np.stack([each / max(float(each.max()), 1e-12) for each in maps]).astype(np.float32)
