@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from isocenter.audit.actor import current_actor
 from isocenter.audit.export import export_trail
 from isocenter.audit.findings import VerifyResult
 from isocenter.audit.head_file import append_head, read_heads
@@ -24,8 +23,6 @@ from isocenter.errors import IntegrityError
 from isocenter.home import Home
 from isocenter.storage import schema
 from isocenter.storage.database import Database, after_commit
-
-__all__ = ["AuditTrail", "current_actor"]
 
 _HINT = "Run `isocenter audit verify`; nothing can be recorded until the trail is restored from a backup."
 

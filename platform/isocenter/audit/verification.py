@@ -55,7 +55,7 @@ def verify_trail(
     if walk.count and key is None:
         text = "There is no public key to check signatures with."
         problems = (*problems, Problem(Fault.SIGNATURE, None, text))
-    return VerifyResult(walk.count, len(heads.genuine), walk.tree.root().hex(), problems, heads.warnings)
+    return VerifyResult(walk.count, len(set(heads.genuine)), walk.tree.root().hex(), problems, heads.warnings)
 
 
 def stored_records(connection: Connection) -> Iterator[AuditRecord]:

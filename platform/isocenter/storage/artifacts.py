@@ -20,6 +20,7 @@ from isocenter.storage.atomic import new_directory, write_bytes
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _READ_ONLY = 0o444
+_RESTORE = "Restore it from a backup."
 
 FileList = list[list[Any]]
 """``[relative POSIX path, size in bytes, digest]`` of each file, sorted by path."""
@@ -80,9 +81,7 @@ class ArtifactStore:
         place = self.path(digest)
         published = _read_list(place, digest)
         for problem in _differences(place, published):
-            raise IntegrityError(
-                f"Artifact {digest} is damaged: {problem}.", hint="Restore it from a backup."
-            )
+            raise IntegrityError(f"Artifact {digest} is damaged: {problem}.", hint=_RESTORE)
 
     def _place(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
@@ -120,15 +119,13 @@ def _copy(source: Path, target: Path, files: FileList) -> None:
 
 
 def _read_list(place: Path, digest: str) -> FileList:
-    hint = "Restore it from a backup."
     try:
         files: FileList = json.loads(_list_file(place).read_bytes())
-    except (OSError, ValueError) as error:
-        raise IntegrityError(
-            f"The file list of artifact {digest} is missing or damaged.", hint=hint
-        ) from error
+    except (OSError, ValueError):
+        files = []
     if digest_json(files) != digest:
-        raise IntegrityError(f"The file list of artifact {digest} was changed.", hint=hint)
+        text = f"The file list of artifact {digest} is missing or was changed."
+        raise IntegrityError(text, hint=_RESTORE)
     return files
 
 
