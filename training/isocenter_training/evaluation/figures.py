@@ -129,9 +129,10 @@ def draw_score_histograms(sample: Sample, threshold: float, classes: tuple[str, 
             title = f"{_shortened(classes[label])} (n = {len(scores)})"
             axes.set_title(title, loc="left", fontsize=11, parse_math=False)
             axes.set_ylabel("images")
+        offset, side = (4, "left") if threshold < 0.6 else (-4, "right")
         panels[0].annotate(
-            f"threshold {threshold:.3f}", (threshold, 1), (4, -11), xycoords=("data", "axes fraction"),
-            textcoords="offset points", size=9, ha="left" if threshold < 0.6 else "right",
+            f"threshold {threshold:.3f}", (threshold, 1), (offset, -11), xycoords=("data", "axes fraction"),
+            textcoords="offset points", size=9, ha=side,
         )  # fmt: skip
         panels[1].set(xlim=(0, 1), xlabel="score")
         return _svg(figure)
