@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,3 +123,11 @@ def make_trained(root: Path, patients: int = 140, seed: int = 0) -> Trained:
     write_radiographs(root / "source", patients, seed)
     dataset = ingest_folder(root / "store", root / "source", root / "source" / "labels.csv")
     return train(root / "train", root / "source", dataset)
+
+
+def assemble(folder: Path, model_dir: Path, output: Path) -> Path:
+    """The bundle that the pipeline registers: the training output with the evaluation's papers."""
+    shutil.copytree(model_dir, folder)
+    shutil.copy(output / "decision.json", folder / "configs")
+    shutil.copy(output / "evaluation.json", folder)
+    return folder
