@@ -145,7 +145,9 @@ def test_labels_that_come_later_find_their_images(
     images = [Xray(f"i{n}", patient=f"p{n}") for n in range(6)]
     for n, image in enumerate(images):
         image.write(tmp_path / "source" / f"{n}.dcm")
-    labels = write_labels([(image.sop_instance_uid, n % 2) for n, image in enumerate(images[:4])] + [("1.2", 0)])
+    labels = write_labels(
+        [(image.sop_instance_uid, n % 2) for n, image in enumerate(images[:4])] + [("1.2", 0)]
+    )
     result = take_in(tmp_path / "source", labels)
     assert (result.used, dict(result.quarantined), result.labels_without_file) == (4, {"no-label": 2}, 1)
     write_labels([(image.sop_instance_uid, n % 2) for n, image in enumerate(images)])
@@ -237,7 +239,9 @@ def test_what_failed_for_its_labels_is_not_read_again(
 
 def test_three_patients_are_enough_to_ingest(tmp_path: Path, take_in: TakeIn) -> None:
     for number in range(3):
-        Xray(f"i{number}", patient=f"p{number}").write(tmp_path / "source" / CLASSES[number % 2] / f"{number}")
+        Xray(f"i{number}", patient=f"p{number}").write(
+            tmp_path / "source" / CLASSES[number % 2] / f"{number}"
+        )
     assert take_in(tmp_path / "source").dataset.patients == 3
 
 

@@ -14,7 +14,22 @@ from isocenter.datasets.selection import select
 from isocenter.imaging import AcquisitionAttributes
 
 ATTRIBUTES = AcquisitionAttributes(
-    "DX", "Acme", "1", "AP", "CHEST", "F", 4, "MONOCHROME2", 12, 10, 10, 0.1, 70.0, 2.5, "1.2", "FOR PRESENTATION"
+    "DX",
+    "Acme",
+    "1",
+    "AP",
+    "CHEST",
+    "F",
+    4,
+    "MONOCHROME2",
+    12,
+    10,
+    10,
+    0.1,
+    70.0,
+    2.5,
+    "1.2",
+    "FOR PRESENTATION",
 )
 
 
@@ -80,7 +95,9 @@ def test_neither_order_nor_keys_change_the_digest(
     def build(prefix: list[str]) -> list[SourceRecord]:
         # Each instance has one picture, so that duplicates and not UID conflicts come about.
         return [
-            record(f"{prefix[patient]}{n}", f"{prefix[n % 4]}{n}", f"{prefix[patient]}", f"x{pixels}", view=view)
+            record(
+                f"{prefix[patient]}{n}", f"{prefix[n % 4]}{n}", f"{prefix[patient]}", f"x{pixels}", view=view
+            )
             for n, (patient, _, pixels, view) in enumerate(files)
         ]
 

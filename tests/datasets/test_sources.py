@@ -27,7 +27,16 @@ def touch(path: Path, text: str = "x") -> Path:
 
 
 def test_any_tree_sorted_without_junk_and_labels(tmp_path: Path) -> None:
-    for name in ("b/2", "b/1.dcm", "a/deep/er/x", ".DS_Store", "a/Thumbs.db", "a/._x", "__MACOSX/x", "z/DICOMDIR"):
+    for name in (
+        "b/2",
+        "b/1.dcm",
+        "a/deep/er/x",
+        ".DS_Store",
+        "a/Thumbs.db",
+        "a/._x",
+        "__MACOSX/x",
+        "z/DICOMDIR",
+    ):
         touch(tmp_path / name)
     labels = touch(tmp_path / "labels.csv")
     tree = survey(tmp_path, leave_out=labels)
@@ -109,7 +118,9 @@ def medium(tmp_path: Path) -> Path:
     """A medium with three images and their DICOMDIR, and one file that it doesn't name."""
     fileset = FileSet()
     for number in range(3):
-        image = Xray(f"image{number}", patient=f"p{number}", header={"InstanceNumber": "1", "SeriesNumber": "1"})
+        image = Xray(
+            f"image{number}", patient=f"p{number}", header={"InstanceNumber": "1", "SeriesNumber": "1"}
+        )
         dataset = image.dataset()
         dataset.StudyTime, dataset.StudyID = "120000", "1"
         fileset.add(dataset)
@@ -163,7 +174,9 @@ def test_a_dicomdir_does_not_lead_out_of_its_folder(medium: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not DICOM", b"\0" * 128 + b"DICM" + b"\xff" * 50])
-def test_a_broken_dicomdir_in_a_folder_means_that_the_folder_is_searched(medium: Path, content: bytes) -> None:
+def test_a_broken_dicomdir_in_a_folder_means_that_the_folder_is_searched(
+    medium: Path, content: bytes
+) -> None:
     (medium / "DICOMDIR").write_bytes(content)
     tree = survey(medium)
     assert len(tree.files) == 4

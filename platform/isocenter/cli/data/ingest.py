@@ -73,6 +73,7 @@ def command(
             processes=processes,
             progress=progress,
         )
+    _audit(home, result)
     named = _named_quarantine(home, source, result) if list_quarantine else None
     if as_json:
         print_json(_as_json(result) | ({} if named is None else {"quarantined_files": named}))
@@ -122,6 +123,17 @@ def _progress_bar() -> Iterator[Callable[["Progress"], None]]:
             )
 
         yield show
+
+
+def _audit(home: "Home", result: "IngestResult") -> None:
+    """Record the ingest, unless it found nothing new."""
+    from isocenter.cli.data.audit_entry import append_entry
+
+    if result.unchanged and not result.decoded:
+        return
+    names = ("images", "patients", "decoded", "reused", "duplicates", "quarantined", "labels_without_file")
+    body = _as_json(result)
+    append_entry(home, "dataset.ingest", result.dataset.digest, {name: body[name] for name in names})
 
 
 def _named_quarantine(home: "Home", source: Path, result: "IngestResult") -> list[dict[str, str]]:

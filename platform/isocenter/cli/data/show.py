@@ -49,9 +49,7 @@ def command(dataset: str, html: Path | None, source: Path | None, verify: bool, 
     summary = summarise(found)
     named = _named_quarantine(home, source, found) if source else None
     if html:
-        from isocenter.datasets.report import write_report
-
-        write_report(found, summary, html)
+        _write_html(home, found, summary, html)
     if as_json:
         files = {} if named is None else {"quarantined_files": named}
         print_json(summary.model_dump(mode="json") | files)
@@ -59,6 +57,15 @@ def command(dataset: str, html: Path | None, source: Path | None, verify: bool, 
     _print(summary, named, verified=verify)
     if html:
         click.echo(f"Report: {html}")
+
+
+def _write_html(home: "Home", dataset: "Dataset", summary: "DatasetSummary", path: Path) -> None:
+    """Write the report; that images leave the store is recorded first."""
+    from isocenter.cli.data.audit_entry import append_entry
+    from isocenter.datasets.report import write_report
+
+    append_entry(home, "dataset.report", summary.digest, {"images_shown": True})
+    write_report(dataset, summary, path)
 
 
 def _named_quarantine(home: "Home", source: Path, dataset: "Dataset") -> list[dict[str, str]]:
