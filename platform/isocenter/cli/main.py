@@ -146,10 +146,10 @@ def main(arguments: list[str] | None = None) -> None:
     from isocenter.cli.failure import report_failure
 
     try:
-        root.main(args=arguments, prog_name="isocenter", standalone_mode=False)
+        code = root.main(args=arguments, prog_name="isocenter", standalone_mode=False)
     except BaseException as error:
         sys.exit(report_failure(error))
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)  # click returns the code of its Exit
 
 
 if __name__ == "__main__":
