@@ -49,7 +49,21 @@ def decode(transfer_syntax: str, frame: bytes, pixel: ImagePixel) -> tuple[Cells
         raise
     except Exception:  # each codec has errors of its own, and their texts are not for people
         raise _failed() from None
+    if transfer_syntax in LOSSY and header.precision > pixel.bits_stored:
+        samples = _clipped(samples, pixel)
     return _cells(samples, header, pixel)
+
+
+def _clipped(samples: NDArray[Any], pixel: ImagePixel) -> NDArray[Any]:
+    """Lossy coding of few bits in a deeper stream overshoots; white must not wrap round to black."""
+    if pixel.high_bit != pixel.bits_stored - 1:
+        return samples
+    low = -(1 << (pixel.bits_stored - 1)) if pixel.signed else 0
+    kind = "i" if pixel.signed else "u"
+    clipped: NDArray[Any] = np.clip(
+        samples.view(f"{kind}{samples.dtype.itemsize}"), low, low + (1 << pixel.bits_stored) - 1
+    )
+    return clipped
 
 
 def _failed(sentence: str = "The compressed pixel data can't be decoded.") -> Refused:
@@ -142,3 +156,4 @@ CODECS: dict[str, Codec] = {
     JPEG + "202": _jpeg_2000,  # high-throughput, lossless, RPCL
     JPEG + "203": _jpeg_2000,  # high-throughput
 }
+LOSSY = frozenset(JPEG + number for number in ("50", "51", "81", "91", "203"))

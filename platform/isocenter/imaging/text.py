@@ -1,8 +1,10 @@
 """Text values in the character set that the file names (PS3.5 section 6.1)."""
 
 import re
+from contextlib import suppress
 
 ESCAPE = b"\x1b"
+ESCAPE_SEQUENCE = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 
 
 def decode_text(value: bytes, character_sets: bytes) -> str:
@@ -15,12 +17,11 @@ def decode_text(value: bytes, character_sets: bytes) -> str:
     if value.isascii() and ESCAPE not in value:
         return value.decode("ascii")
     encodings = _python_encodings(character_sets)
-    # Python's ISO 2022 codecs read the escape sequences themselves.
     for encoding in reversed(encodings) if ESCAPE in value else encodings[:1]:
-        try:
-            return value.decode(encoding)
-        except UnicodeError:
-            continue
+        # Python's ISO 2022 codecs read the escape sequences themselves; for the others they say nothing new.
+        plain = value if encoding.startswith("iso2022") else ESCAPE_SEQUENCE.sub(b"", value)
+        with suppress(UnicodeError):
+            return plain.decode(encoding)
     return value.decode(encodings[0], "replace")
 
 
