@@ -108,14 +108,16 @@ def estimate_metrics(
 ) -> dict[MetricName, Estimate]:
     """Each metric of ``sample`` with its interval, rounded to six digits."""
     found = intervals(sample, threshold, resamples)
-    return {
-        name: Estimate(
-            value=None if value is None else round(value, _DIGITS),
-            low=None if (interval := found[name]) is None else round(interval[0], _DIGITS),
-            high=None if interval is None else round(interval[1], _DIGITS),
-        )
-        for name, value in point_metrics(sample, threshold).items()
-    }
+    return {name: _estimate(value, found[name]) for name, value in point_metrics(sample, threshold).items()}
+
+
+def _estimate(value: float | None, interval: tuple[float, float] | None) -> Estimate:
+    low, high = interval or (None, None)
+    return Estimate(value=_rounded(value), low=_rounded(low), high=_rounded(high))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
 
 
 def confusion(sample: Sample, threshold: float) -> dict[str, int]:

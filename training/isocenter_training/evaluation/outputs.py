@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def write_outputs(folder: Path, evaluation: Evaluation, dataset: "Dataset", html: str) -> None:
     """Write predictions.parquet, report.html, decision.json and, last, evaluation.json.
 
-    Each appears whole or not at all; once ``evaluation.json`` is there, all are.
+    Each appears whole or not at all; where ``evaluation.json`` is, the others belong to it.
     """
     report = evaluation.report
+    (folder / "evaluation.json").unlink(missing_ok=True)
     write_bytes(folder / "predictions.parquet", _predictions(evaluation, dataset))
     write_bytes(folder / "report.html", html.encode())
     write_bytes(folder / "decision.json", report.decision.model_dump_json(indent=2).encode() + b"\n")
