@@ -36,7 +36,9 @@ class Collector:
 
     @classmethod
     def from_environment(cls, home: Home) -> "Collector | None":
-        """The collector at ``$OPENLINEAGE_URL`` (``$OPENLINEAGE_ENDPOINT``, ``$OPENLINEAGE_API_KEY``), if any.
+        """The collector at ``$OPENLINEAGE_URL``, if any.
+
+        ``$OPENLINEAGE_ENDPOINT`` (default ``api/v1/lineage``) and ``$OPENLINEAGE_API_KEY`` count too.
 
         Raises:
             InputError: the URL is not http or https.

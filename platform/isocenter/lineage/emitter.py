@@ -4,12 +4,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.domain.run import RunId
 from isocenter.home import Home
-from isocenter.lineage.collector import Collector
 from isocenter.lineage.run_event import EventType, LineageDataset, run_event, run_uuid
+
+if TYPE_CHECKING:
+    from isocenter.lineage.collector import Collector
 
 __all__ = ["LineageDataset", "LineageEmitter", "run_uuid"]
 
@@ -26,7 +28,7 @@ class LineageEmitter:
 
     def __init__(self, home: Home) -> None:
         self._file = home.lineage
-        self._collector = Collector.from_environment(home)
+        self._collector = _collector(home)
 
     def start(
         self,
@@ -36,7 +38,7 @@ class LineageEmitter:
         outputs: Sequence[LineageDataset] = (),
         facets: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Say that ``run`` of the job began; arguments as of :func:`~isocenter.lineage.run_event.run_event`."""
+        """Say that ``run`` began; arguments as of :func:`~isocenter.lineage.run_event.run_event`."""
         return self._emit(run_event(EventType.START, run, job_name, inputs, outputs, facets))
 
     def complete(
@@ -66,6 +68,13 @@ class LineageEmitter:
         if self._collector is not None:
             self._collector.deliver(self._file)
         return event
+
+
+def _collector(home: Home) -> "Collector | None":
+    if not os.environ.get("OPENLINEAGE_URL"):
+        return None
+
+    return Collector.from_environment(home)
 
 
 def _append_line(path: Path, event: Mapping[str, Any]) -> None:

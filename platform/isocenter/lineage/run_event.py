@@ -79,24 +79,22 @@ def run_event(
         job_name: dotted, e.g. ``training.evaluate``.
         inputs: what the run read.
         outputs: what it made.
-        facets: facts about the run: ``parameters``, ``code``, ``environment``, ``seeds`` ...; each becomes the
-            custom run facet ``isocenter_<name>``.
+        facets: facts about the run: ``parameters``, ``code``, ``environment``, ``seeds`` ...; each becomes
+            the custom run facet ``isocenter_<name>``.
         at: when; None is now.
 
     Raises:
         ValueError: ``run`` is not a ULID.
     """
-    own = {f"isocenter_{name}": _own_facet(name, value) for name, value in (facets or {}).items()}
+    facts = {"run": {"id": run}, **(facets or {})}
+    own = {f"isocenter_{name}": _own_facet(name, value) for name, value in facts.items()}
     job_type = {"processingType": "BATCH", "integration": "ISOCENTER", "jobType": "STEP"}
     return {
         "eventType": kind.value,
         "eventTime": (at or datetime.now(UTC)).isoformat(timespec="milliseconds"),
         "producer": PRODUCER,
         "schemaURL": SCHEMA_URL,
-        "run": {
-            "runId": str(run_uuid(run)),
-            "facets": {"isocenter_run": _own_facet("run", {"id": run}), **own},
-        },
+        "run": {"runId": str(run_uuid(run)), "facets": own},
         "job": {
             "namespace": NAMESPACE,
             "name": job_name,
