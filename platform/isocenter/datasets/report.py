@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isocenter.datasets.attribute_display import display_value
 from isocenter.datasets.reader import Dataset
 from isocenter.datasets.summary import ATTRIBUTES, DatasetSummary
+from isocenter.errors import EnvironmentFaultError
 from isocenter.storage.atomic import write_bytes
 
 IMAGES_PER_CLASS = 24
@@ -55,6 +56,9 @@ def write_report(dataset: Dataset, summary: DatasetSummary, path: Path) -> None:
         dataset: what to show images of.
         summary: its numbers.
         path: the HTML file; replaced if it is there.
+
+    Raises:
+        EnvironmentFaultError: ``path`` can't be written.
     """
     import jinja2
 
@@ -67,7 +71,10 @@ def write_report(dataset: Dataset, summary: DatasetSummary, path: Path) -> None:
         charts=[attribute_chart(summary, name) for name in ATTRIBUTES],
         contact_sheet=list(zip(summary.class_counts, contact_sheet(dataset), strict=True)),
     )
-    write_bytes(path, page.encode(), mode=_MODE)
+    try:
+        write_bytes(path, page.encode(), mode=_MODE)
+    except OSError as error:
+        raise EnvironmentFaultError(f"The report can't be written: {error.strerror}.") from error
 
 
 def split_chart(summary: DatasetSummary) -> Chart:
