@@ -1,0 +1,78 @@
+"""``isocenter run show``: one execution of a job."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from isocenter.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from isocenter.domain.artifact import Artifact
+    from isocenter.pipelines.live_run import LiveRun
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  isocenter run show 01JCY4
+  isocenter run show 01JCY4 --json"""
+)
+@click.argument("run")
+@json_option
+def command(run: str, as_json: bool) -> None:
+    """Print state, attempts, inputs and outputs of RUN (its id, or the beginning of it)."""
+    from isocenter.home import open_home
+    from isocenter.pipelines.live_run import look
+    from isocenter.registry.runs import RunRecords
+    from isocenter.storage.database import open_database
+
+    home = open_home()
+    records = RunRecords(open_database(home))
+    live = look(home, records.get(run))
+    body = _as_json(live, records.outputs(live.run.id))
+    if as_json:
+        print_json(body)
+    else:
+        _print(body)
+
+
+def _as_json(live: "LiveRun", outputs: "tuple[Artifact, ...]") -> dict[str, Any]:
+    run = live.run
+    return {
+        "id": run.id,
+        "name": run.name,
+        "target": run.target,
+        "backend": run.backend,
+        "state": live.status.state,
+        "exit_code": live.status.exit_code,
+        "reason": live.status.reason,
+        "created_at": _text(run.created_at),
+        "started_at": _text(run.started_at),
+        "ended_at": _text(run.ended_at),
+        "step_key": run.step_key,
+        "submission_digest": run.submission_digest,
+        "job": run.job,
+        "attempts": [
+            {"number": a.number, "external_id": a.external_id, "started_at": _text(a.started_at)}
+            for a in run.attempts
+        ],
+        "outputs": [{"name": o.name, "digest": o.digest, "uri": o.uri, "size": o.size} for o in outputs],
+    }
+
+
+def _text(moment: Any) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _print(body: dict[str, Any]) -> None:
+    plain = ("id", "name", "target", "backend", "state", "exit_code", "created_at", "started_at", "ended_at")
+    print_table(f"Run {body['id']}", ("field", "value"), [(key, body[key]) for key in plain])
+    if body["reason"]:
+        click.echo(f"Reason: {body['reason']}")
+    inputs = [("channel", name, uri) for name, uri in body["job"].get("inputs", {}).items()]
+    print_table("Inputs", ("kind", "name", "where"), inputs)
+    attempts = [(a["number"], a["started_at"], a["external_id"]) for a in body["attempts"]]
+    print_table("Attempts", ("number", "begun (UTC)", "known to the backend as"), attempts)
+    if body["outputs"]:
+        rows = [(o["name"], o["digest"], o["size"], o["uri"]) for o in body["outputs"]]
+        print_table("Outputs", ("name", "digest", "bytes", "where"), rows)

@@ -1,0 +1,56 @@
+"""``isocenter target list``: the places to train and serve that this store knows."""
+
+import click
+
+from isocenter.cli.output import json_option, print_json, print_table
+
+
+@click.command(
+    epilog="""\b
+Example:
+  isocenter target list --json
+
+`local` is this machine. Every deployment descriptor (a JSON file in $ISOCENTER_DEPLOYMENTS, or in
+`deployments` in the store) adds one."""
+)
+@json_option
+def command(as_json: bool) -> None:
+    """List the targets that this store knows, and whether their backend is installed."""
+    from isocenter.backends.base import available_backends, install_hint
+    from isocenter.home import open_home
+    from isocenter.targets import list_targets
+
+    installed = available_backends()
+    rows = [
+        {
+            "name": target.name,
+            "backend": target.backend,
+            "provider": target.provider,
+            "region": target.region,
+            "residency": target.residency,
+            "origin": target.origin,
+            "installed": target.backend in installed,
+            "install": "" if target.backend in installed else install_hint(target.backend),
+        }
+        for target in list_targets(open_home())
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("target", "backend", "provider", "region", "residency", "from", "usable here")
+    print_table(
+        "Targets",
+        columns,
+        (
+            (
+                row["name"],
+                row["backend"],
+                row["provider"],
+                row["region"],
+                row["residency"],
+                row["origin"],
+                "yes" if row["installed"] else f"no: {row['install'] or 'no such backend'}",
+            )
+            for row in rows
+        ),
+    )

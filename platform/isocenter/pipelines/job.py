@@ -1,0 +1,141 @@
+"""Bringing a job to its end on any backend: submit or find again, follow, stop, record.
+
+All that is the same for every backend is here, once.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from isocenter.backends import Backend
+from isocenter.domain.artifact import Artifact
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
+from isocenter.domain.training_job import TrainingJob
+from isocenter.errors import EnvironmentFaultError, JobFailedError
+from isocenter.pipelines.observer import Observer
+from isocenter.pipelines.records import Records
+
+_SHORTEST_WAIT_S = 0.005
+_LONGEST_WAIT_S = 2.0
+_LONGEST_UNKNOWN_S = 600.0
+
+
+@dataclass(frozen=True)
+class JobLauncher:
+    """Runs jobs on one target.
+
+    Args:
+        backend: the target's backend.
+        target: the target's name, for the records.
+        records: the store's records.
+        observer: is told what happens.
+    """
+
+    backend: Backend
+    target: str
+    records: Records
+    observer: Observer
+
+    def run_for(self, job: TrainingJob, key: str) -> RunId:
+        """The run that began this step and did not end well, if it asks for the same; else a new one."""
+        found = self.records.runs.open_run_for(key)
+        if found and self.backend.plan(job, found.id).digest == found.submission_digest:
+            return found.id
+        return new_run_id()
+
+    def finish(self, step: str, job: TrainingJob, run: RunId, key: str) -> Sequence[Artifact]:
+        """Start ``job`` as ``run``, or go on with it, and wait for its end.
+
+        The run is recorded as succeeded by :meth:`settle`, after its outputs are safe: until then, a pipeline
+        that comes later finds it and takes its outputs.
+
+        Args:
+            step: name of the pipeline's step, for the observer.
+            job: what to run.
+            run: from :meth:`run_for`.
+            key: the step's key.
+
+        Returns:
+            what the job left, where the job left it.
+
+        Raises:
+            JobFailedError: it ended without success; the message has its reason.
+            EnvironmentFaultError: the backend lost sight of it.
+        """
+        submission = self.backend.plan(job, run)
+        record = self.records.runs.create(
+            run, job, self.target, submission.digest, key, backend=self.backend.name
+        )
+        handle = self.backend.submit(submission)
+        self.records.runs.add_attempt(run, handle)
+        self.observer.job_found(step, run, resumed=bool(record.attempts))
+        status = self._watch(step, handle)
+        if status.state is not JobState.SUCCEEDED:
+            self.records.runs.set_status(run, status)
+            raise _failure(step, run, status)
+        return self.backend.outputs(handle)
+
+    def settle(self, run: RunId, outputs: Sequence[Artifact]) -> None:
+        """Record that ``run`` succeeded and what it left."""
+        self.records.runs.set_outputs(run, outputs)
+        self.records.runs.set_status(run, JobStatus(JobState.SUCCEEDED, exit_code=0))
+
+    def _watch(self, step: str, handle: JobHandle) -> JobStatus:
+        """Follow the job to its end; Ctrl-C stops it at a checkpoint."""
+        self.records.runs.set_status(handle.run, JobStatus(JobState.RUNNING))
+        try:
+            for line in self.backend.logs(handle, follow=True):
+                self._tell(step, line)
+            return self._await_end(handle)
+        except KeyboardInterrupt:
+            self.observer.job_stopping(step)
+            self.backend.cancel(handle)
+            self.records.runs.set_status(handle.run, self._await_end(handle))
+            raise
+
+    def _tell(self, step: str, line: str) -> None:
+        event = structured_event(line)
+        if event is not None:
+            self.observer.progress(step, event)
+
+    def _await_end(self, handle: JobHandle) -> JobStatus:
+        wait, last_seen = _SHORTEST_WAIT_S, time.monotonic()
+        while True:
+            status = self.backend.status(handle)
+            if status.state.is_final:
+                return status
+            if status.state is not JobState.UNKNOWN:
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > _LONGEST_UNKNOWN_S:
+                raise EnvironmentFaultError(
+                    f"The backend {self.backend.name!r} could not tell for"
+                    f" {_LONGEST_UNKNOWN_S / 60:.0f} minutes where run {handle.run} is.",
+                    hint="The same command again looks for it.",
+                )
+            time.sleep(wait)
+            wait = min(wait * 1.5, _LONGEST_WAIT_S)
+
+
+def structured_event(line: str) -> Mapping[str, Any] | None:
+    """The event that a line of a job's log holds; None if it is text."""
+    if not line.startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and isinstance(value.get("event"), str) else None
+
+
+def _failure(step: str, run: RunId, status: JobStatus) -> JobFailedError:
+    if status.state is JobState.CANCELLED:
+        return JobFailedError(
+            f"The {step} job was cancelled.",
+            hint="The same command again continues from its last checkpoint.",
+        )
+    return JobFailedError(
+        f"The {step} job failed. {status.reason or 'It gave no reason.'}",
+        hint=f"`isocenter run logs {run}` shows its log. The same command again continues.",
+    )

@@ -1,0 +1,49 @@
+"""What a user asks of the training pipeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter.domain.training_plan import TrainingPlan
+from isocenter.pipelines.acceptance import Acceptance
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """Everything that decides what the pipeline makes.
+
+    Args:
+        source: folder of DICOM files, or a DICOMDIR.
+        labels: table of labels; None: the folders are named after the classes.
+        classes: names of the classes, the negative one first.
+        name: the model's name in the registry.
+        plan: what to train, and how.
+        acceptance: what it must reach.
+        card: the model card's fields that only a person can fill.
+        threshold_rule: how the decision threshold is chosen on validation images.
+        threads: CPU threads of training and evaluation; None for all. Part of what makes results
+            reproducible to the byte.
+        processes: processes that read files at ingest; None for one a core.
+    """
+
+    source: Path
+    labels: Path | None
+    classes: tuple[str, str]
+    name: str
+    plan: TrainingPlan
+    acceptance: Acceptance
+    card: Mapping[str, Any] = field(default_factory=dict)
+    threshold_rule: str = "youden"
+    threads: int | None = None
+    processes: int | None = None
+
+    @property
+    def plan_json(self) -> dict[str, Any]:
+        """The whole plan as JSON."""
+        return self.plan.model_dump(mode="json")
+
+    @property
+    def evaluation_parameters(self) -> dict[str, Any]:
+        """Parameters of the evaluate job."""
+        return {"seed": self.plan.seed, "threshold_rule": self.threshold_rule, "threads": self.threads}

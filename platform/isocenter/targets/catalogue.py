@@ -1,0 +1,52 @@
+"""Which targets there are: ``local``, and one for each deployment descriptor.
+
+Descriptors lie in ``$ISOCENTER_DEPLOYMENTS``, else in ``deployments`` in the store.
+"""
+
+import difflib
+import os
+from pathlib import Path
+
+from isocenter.errors import InputError, NotFoundError
+from isocenter.home import Home
+from isocenter.targets.target import LOCAL, Target
+
+
+def deployments_folder(home: Home) -> Path:
+    """Where deployment descriptors lie; need not exist."""
+    return Path(os.environ.get("ISOCENTER_DEPLOYMENTS") or home.root / "deployments")
+
+
+def list_targets(home: Home) -> tuple[Target, ...]:
+    """All targets, ``local`` first, the others by name.
+
+    Raises:
+        InputError: a descriptor is wrong, or two have the same name.
+    """
+    folder = deployments_folder(home)
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not files:
+        return (LOCAL,)
+    from isocenter.targets.descriptor import read_descriptor
+
+    found = sorted((read_descriptor(path) for path in files), key=lambda target: target.name)
+    names = [LOCAL.name, *(target.name for target in found)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"More than one target is called {name!r}.", hint=f"Look in {folder}.")
+    return (LOCAL, *found)
+
+
+def find_target(home: Home, name: str) -> Target:
+    """The target called ``name``.
+
+    Raises:
+        NotFoundError: there is none; the hint names near ones.
+        InputError: a descriptor is wrong.
+    """
+    targets = {target.name: target for target in list_targets(home)}
+    if name not in targets:
+        near = difflib.get_close_matches(name, targets, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(targets)}."
+        raise NotFoundError(f"There is no target {name!r}.", hint=hint)
+    return targets[name]
