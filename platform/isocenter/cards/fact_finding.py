@@ -31,15 +31,7 @@ def _dataset(summary: "DatasetSummary") -> DatasetFacts:
         classes=summary.classes,
         images=summary.images,
         patients=summary.patients,
-        splits=tuple(
-            SplitFacts(
-                name=split.split.value,
-                images=split.images,
-                patients=split.patients,
-                positives=split.by_class[1],
-            )
-            for split in summary.splits
-        ),
+        splits=tuple(_split(part) for part in summary.splits),
         attributes={
             name: {count.value: count.images for count in summary.attributes[name]}
             for name in _ATTRIBUTES

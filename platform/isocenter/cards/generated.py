@@ -58,8 +58,8 @@ def _representativeness(dataset: DatasetFacts) -> str:
     ]
     return (
         f"Images of the whole dataset by {'; by '.join(parts)}. Race, ethnicity, language, sexual "
-        "orientation, gender identity, social determinants and health status are not in the image headers and were not "
-        "assessed."
+        "orientation, gender identity, social determinants and health status are not in the image headers "
+        "and were not assessed."
         if parts
         else ""
     )

@@ -1,8 +1,10 @@
 """ModelVersions, aliases and approvals."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 class Alias(enum.StrEnum):
@@ -26,6 +28,8 @@ class ModelVersion:
         run: run id of the training.
         created_at: when it was registered (UTC).
         aliases: aliases that point here now.
+        metrics: JSON-able numbers that were given at registration.
+        created_by: who registered it.
     """
 
     name: str
@@ -36,6 +40,8 @@ class ModelVersion:
     run: str
     created_at: datetime
     aliases: tuple[Alias, ...] = field(default=())
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    created_by: str = ""
 
     @property
     def reference(self) -> str:
@@ -50,6 +56,29 @@ class Approval:
     model: str
     number: int
     alias: Alias
+    actor: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class AliasMove:
+    """One step in the history of an alias.
+
+    Args:
+        model: the model's name.
+        alias: what moved.
+        from_number: version that it pointed at before; None if it was new.
+        number: version that it points at since.
+        actor: who moved it.
+        reason: why.
+        at: when (UTC).
+    """
+
+    model: str
+    alias: Alias
+    from_number: int | None
+    number: int
     actor: str
     reason: str
     at: datetime

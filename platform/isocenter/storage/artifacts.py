@@ -50,7 +50,7 @@ class ArtifactStore:
         """
         files = _list_plain_files(directory)
         digest = digest_json(files)
-        target = self._place(digest)
+        target = self.place(digest)
         if target.is_dir():
             self.verify(digest)
         else:
@@ -66,7 +66,7 @@ class ArtifactStore:
             InputError: not a digest.
             NotFoundError: nothing is published under it here.
         """
-        place = self._place(digest)
+        place = self.place(digest)
         if not place.is_dir():
             raise NotFoundError(f"No artifact {digest} in this store.")
         return place
@@ -83,7 +83,12 @@ class ArtifactStore:
         for problem in _differences(place, published):
             raise IntegrityError(f"Artifact {digest} is damaged: {problem}.", hint=_RESTORE)
 
-    def _place(self, digest: str) -> Path:
+    def place(self, digest: str) -> Path:
+        """Where the artifact of this digest is or would be.
+
+        Raises:
+            InputError: not a digest.
+        """
         if not _DIGEST.fullmatch(digest):
             raise InputError(f"{digest[:80]!r} is not a digest.", hint="sha256: and 64 hexadecimal digits.")
         name = digest.removeprefix("sha256:")
