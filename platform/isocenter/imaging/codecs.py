@@ -15,10 +15,10 @@ from isocenter.imaging.codestream import (
     jpeg2000_codestream,
     jpeg2000_header,
     jpeg_header,
-    rle_header,
 )
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.refusal import RefusalReason, Refused
+from isocenter.imaging.rle_lossless import decode_rle
 
 Cells = NDArray[np.uint8] | NDArray[np.uint16]
 Codec = Callable[[bytes, ImagePixel], tuple[NDArray[Any], FrameHeader]]
@@ -131,14 +131,9 @@ def _jpeg_2000(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHead
 
 
 def _rle(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
-    """pylibjpeg-rle, written in Rust."""
-    from rle.utils import decode_pixel_data
-
-    header = _check(rle_header(frame, pixel.rows, pixel.columns), pixel)
-    data = decode_pixel_data(
-        frame, version=2, rows=pixel.rows, columns=pixel.columns, bits_allocated=pixel.bits_allocated
-    )
-    return np.frombuffer(data, f"<u{pixel.bits_allocated // 8}"), header
+    """Pillow's PackBits, a segment at a time."""
+    samples = decode_rle(frame, pixel.rows * pixel.columns, pixel.bits_allocated // 8)
+    return samples, FrameHeader(pixel.rows, pixel.columns, 1, pixel.bits_allocated)
 
 
 JPEG = "1.2.840.10008.1.2.4."

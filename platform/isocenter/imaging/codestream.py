@@ -77,11 +77,3 @@ def jpeg2000_header(frame: bytes) -> FrameHeader | None:
     if tiles > MOST_TILES or sampling != [1, 1]:
         return None
     return FrameHeader(bottom - top, right - left, components, (depth & 0x7F) + 1)
-
-
-def rle_header(frame: bytes, rows: int, columns: int) -> FrameHeader | None:
-    """The RLE header (PS3.5 annex G.5): one segment a byte of the cell. None: not readable."""
-    if len(frame) < 64:
-        return None
-    segments = int.from_bytes(frame[:4], "little")
-    return FrameHeader(rows, columns, 1, 8 * segments)
