@@ -1,8 +1,8 @@
 """The training container's entry point: ``python -m isocenter_training train|evaluate``.
 
 What to work on comes from the environment (:mod:`isocenter_training.contract`). Exit code: 0 done, 143
-stopped by SIGTERM with a checkpoint saved, else an error's own (:mod:`isocenter.errors`), whose reason is the last
-thing on standard error.
+stopped by SIGTERM with a checkpoint saved, else an error's own (:mod:`isocenter.errors`), whose reason is the
+last thing on standard error.
 """
 
 import argparse
@@ -28,11 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped by SIGTERM; a re-run with the same checkpoint directory continues.", file=sys.stderr)
         return STOPPED_EXIT_CODE
     except IsocenterError as error:
-        return _fail(error)
+        return _fail(error) if _is_first() else error.exit_code
     except Exception as error:
         traceback.print_exc()
         return _fail(_translate(error))
     return 0
+
+
+def _is_first() -> bool:
+    """What the user did wrong is the same in each process of a training; one says it."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(program: str) -> None:
+    # torch's C++ side warns of choices made on purpose (distributed.py); read when torch is loaded.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     context = detect(os.environ)
     if program == "train":
         from isocenter_training.train import run

@@ -31,6 +31,7 @@ class RunContext:
         world_size: processes that train together.
         master_addr: where rank 0 listens; empty for a single process.
         master_port: port of rank 0; 0 for a single process.
+        rendezvous: file where processes that this program started itself meet, instead of at rank 0's port.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class RunContext:
     world_size: int = 1
     master_addr: str = ""
     master_port: int = 0
+    rendezvous: Path | None = None
 
     def input(self, channel: str) -> Path:
         """The directory of an input channel.
@@ -59,6 +61,23 @@ class RunContext:
                 hint=f"Set {_INPUT}{channel.upper()} to a directory.",
             )
         return path
+
+    def environment(self) -> dict[str, str]:
+        """The variables from which :func:`detect` makes this context again, in another process."""
+        variables = {f"{_INPUT}{channel.upper()}": str(path) for channel, path in self.inputs.items()}
+        return variables | {
+            "ISOCENTER_RUN_ID": self.run_id,
+            "ISOCENTER_PARAMETERS": json.dumps(dict(self.parameters)),
+            "ISOCENTER_MODEL_DIR": str(self.model_dir),
+            "ISOCENTER_OUTPUT_DIR": str(self.output_dir),
+            "ISOCENTER_CHECKPOINT_DIR": str(self.checkpoint_dir),
+            "ISOCENTER_RENDEZVOUS": str(self.rendezvous or ""),
+            "RANK": str(self.rank),
+            "LOCAL_RANK": str(self.local_rank),
+            "WORLD_SIZE": str(self.world_size),
+            "MASTER_ADDR": self.master_addr,
+            "MASTER_PORT": str(self.master_port),
+        }
 
 
 def detect(environ: Mapping[str, str]) -> RunContext:
@@ -92,6 +111,7 @@ def _local(environ: Mapping[str, str]) -> RunContext:
         world_size=_number(environ, "WORLD_SIZE", 1),
         master_addr=environ.get("MASTER_ADDR", ""),
         master_port=_number(environ, "MASTER_PORT", 0),
+        rendezvous=Path(meeting) if (meeting := environ.get("ISOCENTER_RENDEZVOUS")) else None,
     )
 
 

@@ -34,7 +34,14 @@ class Group:
 
     def any(self, value: bool) -> bool:
         """Whether ``value`` is true in any process."""
-        return any(self.gather(value)) if self.size > 1 else value
+        if self.size == 1:
+            return value
+        import torch
+        import torch.distributed as dist
+
+        flag = torch.tensor([int(value)], dtype=torch.uint8)
+        dist.all_reduce(flag, dist.ReduceOp.MAX, group=self._control)
+        return bool(flag.item())
 
     def gather(self, value: Any) -> list[Any]:
         """``value`` of each process, by rank."""
@@ -59,13 +66,20 @@ class Group:
         return torch.stack(self.gather(value.cpu())).sum(dim=0).to(value.device)
 
     def wrap(self, network: "nn.Module", device: "torch.device") -> "nn.Module":
-        """The network as the training step calls it."""
+        """The network as the training step calls it.
+
+        Gradients are summed in buckets. DistributedDataParallel arranges them anew after the first step of a
+        process, and with them the order of sums: a continued run would differ in the last bit. It does not
+        when it must look for unused parameters.
+        """
         if self.size == 1:
             return network
         from torch.nn.parallel import DistributedDataParallel
 
         devices = [device.index] if device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            network, device_ids=devices, gradient_as_bucket_view=True, find_unused_parameters=True
+        )
 
     def same_buffers(self, network: "nn.Module") -> None:
         """Give each process the buffers (running statistics) of rank 0."""
@@ -85,9 +99,17 @@ def process_group(context: RunContext, device: "torch.device") -> Iterator[Group
         return
     import torch.distributed as dist
 
-    os.environ.setdefault("MASTER_ADDR", context.master_addr)
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, rank=context.rank, world_size=context.world_size, timeout=_TIMEOUT)
+    meeting = "env://"
+    if context.rendezvous is not None:  # all on this machine: nothing listens outside of it
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        meeting = f"file://{context.rendezvous}"
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        init_method=meeting,
+        rank=context.rank,
+        world_size=context.world_size,
+        timeout=_TIMEOUT,
+    )
     try:
         yield Group(context.rank, context.world_size, dist.new_group(backend="gloo", timeout=_TIMEOUT))
     finally:

@@ -1,4 +1,4 @@
-"""The device and the CPU threads of this process, and the switches that make results repeat."""
+"""The device and the CPU cores of a training, and the switches that make results repeat."""
 
 import os
 from dataclasses import dataclass
@@ -33,21 +33,16 @@ class Hardware:
         return min(4, self.threads) if self.device.type == "cuda" else 0
 
 
-def prepare_hardware(context: RunContext) -> Hardware:
-    """Choose device and threads and make torch repeat its results exactly.
-
-    Threads are parameter ``threads``, else $OMP_NUM_THREADS, else the cores that this process may use.
-
-    Raises:
-        InputError: parameter ``threads`` is not a number above 0.
-    """
+def prepare_hardware(context: RunContext, threads: int) -> Hardware:
+    """Choose the device, set the threads and make torch repeat its results exactly."""
     # cuBLAS repeats its sums only with a fixed workspace; read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
-    threads = _threads(context)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    # Filling each new tensor is for finding reads of what was never written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     if not torch.cuda.is_available():
         return Hardware(torch.device("cpu"), threads)
@@ -57,7 +52,14 @@ def prepare_hardware(context: RunContext) -> Hardware:
     return Hardware(torch.device("cuda", context.local_rank), threads)
 
 
-def _threads(context: RunContext) -> int:
+def cores_to_use(context: RunContext) -> int:
+    """CPU cores for the processes on this machine together.
+
+    Parameter ``threads``, else $OMP_NUM_THREADS, else the cores that this process may use.
+
+    Raises:
+        InputError: parameter ``threads`` is not a number above 0.
+    """
     wanted = context.parameters.get("threads")
     if wanted is not None:
         if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
@@ -65,6 +67,11 @@ def _threads(context: RunContext) -> int:
         return wanted
     preset = os.environ.get("OMP_NUM_THREADS", "")
     return int(preset) if preset.isdecimal() and int(preset) else usable_cores()
+
+
+def has_gpu() -> bool:
+    """Whether the machine shows an NVIDIA GPU, found without loading torch."""
+    return Path("/dev/nvidiactl").exists()
 
 
 def usable_cores() -> int:

@@ -1,7 +1,7 @@
 """``python -m isocenter_training train``: one plan on one dataset, from pixels to a MONAI Bundle.
 
-Input channel ``dataset``: a dataset directory. Parameters: ``plan``, a TrainingPlan as JSON; ``threads``, CPU
-threads or null for all that the process may use.
+Input channel ``dataset``: a dataset directory. Parameters: ``plan``, a TrainingPlan as JSON; ``threads``, the
+CPU cores to use, null for all that the process may.
 
 Leaves the bundle in the model directory (:mod:`isocenter_training.bundle`), and in the output directory
 metrics.jsonl, a line an epoch, and summary.json. The bundle's bytes are a function of plan, dataset, thread
@@ -18,6 +18,7 @@ from isocenter.domain.dataset import Split
 from isocenter.domain.digest import digest_json
 from isocenter.domain.training_plan import TrainingPlan, parse_plan
 from isocenter.errors import InputError
+from isocenter_training.companions import companions, follow_parent, processes_for
 from isocenter_training.contract import RunContext
 from isocenter_training.progress import reporter, say
 
@@ -41,15 +42,21 @@ def run(context: RunContext) -> None:
     """
     from isocenter.datasets import open_dataset
     from isocenter_training.distributed import process_group
-    from isocenter_training.hardware import prepare_hardware
+    from isocenter_training.hardware import cores_to_use, has_gpu, prepare_hardware
     from isocenter_training.signals import StopSignal
 
+    follow_parent(context)
     plan = read_plan(context)
     dataset = open_dataset(context.input("dataset"))
     _check_classes(plan, dataset)
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal())
-        hardware = prepare_hardware(context)
+        threads = cores_to_use(context)
+        if context.world_size == 1 and not has_gpu():
+            processes = processes_for(threads, plan.budget.batch_size)
+            threads //= processes
+            context = stack.enter_context(companions(context, processes, threads))
+        hardware = prepare_hardware(context, threads)
         group = stack.enter_context(process_group(context, hardware.device))
         loop = _prepare(context, plan, dataset, hardware, group, stop)
         loop.run()

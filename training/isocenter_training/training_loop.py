@@ -126,7 +126,7 @@ class TrainingLoop:
             loss = self._trainer.training_step(self._wrapped, self._loss, batch.images, batch.labels)
         # The mean over processes is the mean over images only if each counts by its share of the batch.
         (loss * (len(batch.labels) * self._at.group.size / self._batches.batch_size)).backward()  # type: ignore[no-untyped-call]
-        self._weights.update()
+        self._weights.update(self.done_steps)
         return loss
 
     @property

@@ -23,7 +23,8 @@ class Weights:
         network = trainer.build_network().to(device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = trainer.build_optimizer(self.network)
-        self._average = _average(self.network, trainer.plan.optimizer.average_decay)
+        self._decay = trainer.plan.optimizer.average_decay
+        self._average = None if self._decay is None else _average(self.network)
 
     @property
     def scored(self) -> nn.Module:
@@ -35,11 +36,17 @@ class Weights:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
-    def update(self) -> None:
-        """Change the weights by their gradients and clear these."""
+    def update(self, step: int) -> None:
+        """Change the weights by their gradients and clear these.
+
+        Args:
+            step: updates made before. The average forgets its start faster: decay is at most (1+n)/(10+n).
+        """
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        if self._average is not None:
+        if self._average is not None and self._decay is not None:
+            decay = min(self._decay, (1 + step) / (10 + step))
+            self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
             self._average.update_parameters(self.network)
 
     def copy_scored(self) -> dict[str, Tensor]:
@@ -62,11 +69,9 @@ class Weights:
             self._average.load_state_dict(state.average)
 
 
-def _average(network: nn.Module, decay: float | None) -> AveragedModel | None:
-    if decay is None:
-        return None
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+def _average(network: nn.Module) -> AveragedModel:
+    first = get_ema_multi_avg_fn(0.0)  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=first, use_buffers=True)
 
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
