@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # The packages that turn compressed bytes into pixels, and pixels into tiles.
-_PACKAGES = ("imagecodecs", "pillow", "pylibjpeg-rle")
+_PACKAGES = ("imagecodecs", "pillow")
 
 
 @cache
