@@ -62,8 +62,12 @@ class AuditRecord:
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """The record for people and programs: details as an object, with ``hash``."""
-        return {**self._head(), "details": json.loads(self.details), "hash": self.hash}
+        """The record for people and programs: details as an object (as text if tampered with), and ``hash``."""
+        try:
+            details = json.loads(self.details)
+        except (ValueError, TypeError):
+            details = self.details
+        return {**self._head(), "details": details, "hash": self.hash}
 
     def _head(self) -> dict[str, Any]:
         return {

@@ -122,7 +122,8 @@ class ModelRegistry:
             IntegrityError: the record was changed, or a file was changed, added or removed.
         """
         records = self._trail.list(1, action="model.register", object_=f"model:{version.reference}")
-        if not records or records[0].as_json()["details"].get("artifact") != version.artifact_digest:
+        details = records[0].as_json()["details"] if records else None
+        if not isinstance(details, dict) or details.get("artifact") != version.artifact_digest:
             raise IntegrityError(
                 f"The record of {version.reference} is not what the audit trail says was registered.",
                 hint="Run `isocenter audit verify` and restore the records from a backup.",

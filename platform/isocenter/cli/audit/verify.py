@@ -1,0 +1,71 @@
+"""``isocenter audit verify``: check the whole trail."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from isocenter.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from isocenter.audit.findings import VerifyResult
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  isocenter audit verify
+  isocenter audit verify --heads /mnt/usb/heads.jsonl --public-key /mnt/usb/signing.pub"""
+)
+@click.option("--heads", type=_FILE, help="heads.jsonl of an earlier export, kept off this machine.")
+@click.option("--public-key", type=_FILE, help="signing.pub of that export; else this store's own.")
+@json_option
+def command(heads: Path | None, public_key: Path | None, as_json: bool) -> None:
+    """Check every audit record, the chain and every signed head.
+
+    Finds edited, removed, inserted and reordered records and a cut end, and names the first bad record (exit
+    code 6). With --heads it also finds that somebody who had the signing key rewrote the trail since then.
+    """
+    from isocenter.audit.trail import AuditTrail
+    from isocenter.home import open_home
+    from isocenter.storage.database import open_database
+
+    home = open_home()
+    result = AuditTrail(home, open_database(home)).verify(heads, public_key)
+    if as_json:
+        _print_json(result)
+    else:
+        _print(result)
+    if not result.ok:
+        from isocenter.errors import IntegrityError
+
+        raise SystemExit(IntegrityError.exit_code)
+
+
+def _print_json(result: "VerifyResult") -> None:
+    print_json(
+        {
+            "ok": result.ok,
+            "records": result.records,
+            "heads": result.heads,
+            "root_hash": result.root_hash,
+            "first_bad": result.first_bad,
+            "problems": [problem.__dict__ for problem in result.problems],
+            "warnings": list(result.warnings),
+        }
+    )
+
+
+def _print(result: "VerifyResult") -> None:
+    for warning in result.warnings:
+        click.echo(click.style("Warning: ", fg="yellow") + warning, err=True)
+    if result.ok:
+        click.echo(f"The audit trail is whole: {result.records} records, {result.heads} signed heads.")
+        return
+    first = "can't be told" if result.first_bad is None else f"is {result.first_bad}"
+    click.echo(click.style("The audit trail was tampered with. ", fg="red", bold=True), nl=False)
+    click.echo(f"The first bad record {first}.")
+    for problem in result.problems:
+        click.echo(f"  {problem.fault}: {problem.message}")
