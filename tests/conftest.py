@@ -10,6 +10,8 @@ import pytest
 
 from isocenter.home import Home, open_home
 
+pytest_plugins = ["fixtures_postgresql"]
+
 REPOSITORY = Path(__file__).parents[1]
 LACKS = "LACKS: "
 
