@@ -131,7 +131,10 @@ def _start(programs: Path, prefix: Sequence[str], folder: Path) -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     login = ["--username=isocenter", "--auth=scram-sha-256", f"--pwfile={secret}"]
-    options = f"-F -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=60"
+    settings = (
+        f"listen_addresses=127.0.0.1 port={port} unix_socket_directories='' max_connections=60 fsync=off"
+    )
+    options = " ".join(f"-c {setting}" for setting in settings.split())
     commands = (
         [programs / "initdb", "-D", folder / "data", "--encoding=UTF8", "--no-sync", *login],
         [programs / "pg_ctl", "start", "-D", folder / "data", "-l", folder / "log", "-w", "-o", options],

@@ -17,7 +17,7 @@ PRODUCER = f"urn:isocenter:platform:{__version__}"
 NAMESPACE = "isocenter"
 _FACETS = "https://openlineage.io/spec/facets"
 _DATASET_VERSION = f"{_FACETS}/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet"
-_JOB_TYPE = f"{_FACETS}/2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet"
+_JOB_TYPE = f"{_FACETS}/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet"
 _OWN_FACETS = "urn:isocenter:lineage:run-facets:1#/$defs"
 
 

@@ -1,5 +1,6 @@
 """The records database: transactions on SQLite or PostgreSQL, its schema brought up to date on opening."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,7 @@ class Database:
         self._writer = engine.execution_options(isocenter_write=True)
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
+        self._finalizer = weakref.finalize(self, engine.dispose)
 
     @property
     def is_sqlite(self) -> bool:
@@ -73,7 +75,7 @@ class Database:
         return postgresql_insert(table)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections; happens by itself when nothing refers to the database any more."""
         self.engine.dispose()
 
 
