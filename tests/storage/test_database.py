@@ -88,7 +88,7 @@ def test_a_database_of_a_newer_isocenter_is_refused(records_home: Home) -> None:
     database = open_database(records_home)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(EnvironmentFaultError, match="newer Isocenter.*9999"):
+    with pytest.raises(EnvironmentFaultError, match=r"newer Isocenter.*9999"):
         open_database(records_home)
 
 
@@ -210,6 +210,6 @@ def test_moments_come_back_in_utc(records_home: Home) -> None:
 
 def test_a_moment_without_a_zone_is_a_defect(records_home: Home) -> None:
     database = open_database(records_home)
-    naive = datetime(2026, 11, 20)  # noqa: DTZ001
+    naive = datetime(2026, 11, 20)
     with pytest.raises(Exception, match="without a time zone"), database.write() as connection:
         connection.execute(insert(schema.models).values(name="cxr", created_at=naive))
