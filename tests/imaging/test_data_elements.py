@@ -167,10 +167,10 @@ def test_the_first_item_of_a_sequence() -> None:
         assert [e.tag for e in first_item(data, sequence, EXPLICIT)] == [0x00283002]
 
 
-def test_a_hundred_thousand_nested_sequences_are_walked_in_no_time() -> None:
+def test_thousands_of_nested_sequences_are_no_recursion() -> None:
     opening = element(0x00081111, b"SQ", b"", length=UNDEFINED) + implicit(ITEM, b"", length=UNDEFINED)
     closing = implicit(END_ITEM, b"") + implicit(END_SEQUENCE, b"")
-    data = opening * 100_000 + closing * 100_000 + AFTER
+    data = opening * 20_000 + closing * 20_000 + AFTER
     assert [e.tag for e in walk(data, 0, len(data), EXPLICIT)] == [0x00081111, 0x00100020]
     with pytest.raises(Refused) as refusal:
         list(walk(data[:-30], 0, len(data) - 30, EXPLICIT))

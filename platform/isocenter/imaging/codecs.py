@@ -95,13 +95,9 @@ def _check(header: FrameHeader | None, pixel: ImagePixel) -> FrameHeader:
     if header is None:
         raise _failed()
     if (header.rows, header.columns, header.components) != (pixel.rows, pixel.columns, 1):
-        raise Refused(
-            RefusalReason.DECODE_FAILED, "The compressed image has other dimensions than the header says."
-        )
+        raise _failed("The compressed image has other dimensions than the header says.")
     if not 2 <= header.precision <= pixel.bits_allocated:
-        raise Refused(
-            RefusalReason.DECODE_FAILED, "The compressed image has another depth than the header says."
-        )
+        raise _failed("The compressed image has another depth than the header says.")
     return header
 
 

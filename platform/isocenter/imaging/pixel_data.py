@@ -21,7 +21,7 @@ from isocenter.imaging.refusal import RefusalReason, Refused
 
 Cells = NDArray[np.uint8] | NDArray[np.uint16]
 # One frame needs one; some writers cut it into pieces of a few KiB.
-MOST_FRAGMENTS = 100_000
+MOST_FRAGMENTS = 20_000
 NATIVE = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED, ""))
 
 
