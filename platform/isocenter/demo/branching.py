@@ -49,11 +49,12 @@ def tree(
 
 
 def _draw(random: np.random.Generator, image: Image, plane: Plane, branch: _Branch) -> tuple[float, float]:
-    """Two slightly bent pieces; returns where the branch ends."""
+    """A slightly bent line; returns where it ends."""
     x, y, direction = branch.x, branch.y, branch.direction
-    for _ in range(2):
+    pieces = 2 if branch.generation < 2 else 1
+    for _ in range(pieces):
         direction += random.normal(0, 0.12)
-        end = x + np.cos(direction) * branch.length / 2, y + np.sin(direction) * branch.length / 2
+        end = x + np.cos(direction) * branch.length / pieces, y + np.sin(direction) * branch.length / pieces
         add_tube(image, plane, (x, y), end, max(branch.radius, plane.spacing), 2 * branch.radius)
         x, y = end
     return x, y

@@ -20,15 +20,14 @@ def consolidation(random: np.random.Generator, plane: Plane, lungs: tuple[Lung, 
         air: [H, W]: centimetres of air along the beam; where there is little, disease could not be seen.
     """
     pattern = random.choice(("lobar", "patchy", "hazy"), p=(0.5, 0.35, 0.15))
-    clouds = fractal_texture(random, plane.shape, plane.spacing, exponent=2.1, largest=5.0)
+    clouds = fractal_texture(random, plane.shape, plane.spacing, exponent=2.6, largest=5.0)
     fluff = fractal_texture(random, plane.shape, plane.spacing, exponent=1.9, largest=1.0)
     fill = np.zeros(plane.shape, np.float32)
     for lung in _chosen_lungs(random, lungs, pattern):
         for _ in range(int(random.integers(2, 5)) if pattern == "patchy" else 1):
-            fill = np.maximum(
-                fill, _opacity(random, plane, lung, _visible_place(random, plane, lung, air), pattern, clouds)
-            )
-    fill *= np.clip(0.9 + 0.15 * fluff, 0.4, 1.2)
+            centre = _visible_place(random, plane, lung, air)
+            fill = np.maximum(fill, _opacity(random, plane, lung, centre, pattern, clouds))
+    fill *= np.clip(0.9 + 0.10 * fluff, 0.4, 1.2)
     return np.asarray(np.clip(fill - _air_bronchogram(random, plane, fill), 0, 0.97), dtype=np.float32)
 
 

@@ -82,8 +82,7 @@ def inside(distance: Real, edge: float) -> Image:
     """1 where ``distance`` is well above 0, 0 well below, with a soft edge ``edge`` centimetres wide."""
     # A rational sigmoid: several times cheaper than exp, and these edges are most of the work.
     scaled = distance / np.float32(edge)
-    soft: Image = np.float32(0.5) + scaled / (2 * np.sqrt(1 + scaled * scaled))
-    return soft
+    return np.asarray(np.float32(0.5) + scaled / (2 * np.sqrt(1 + scaled * scaled)), dtype=np.float32)
 
 
 def chord(radial: Real) -> Image:
