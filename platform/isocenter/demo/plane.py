@@ -98,8 +98,7 @@ def ellipse(
     cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     x, y = plane.x - np.float32(centre[0]), plane.y - np.float32(centre[1])
     along, across = (cosine * x + sine * y) / radii[0], (cosine * y - sine * x) / radii[1]
-    squared: Image = along * along + across * across
-    return squared
+    return np.asarray(along * along + across * across, dtype=np.float32)
 
 
 def add_tube(
