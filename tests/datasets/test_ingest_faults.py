@@ -164,10 +164,11 @@ def test_kill_9_at_any_moment(tmp_path: Path, home: Home, take_in: TakeIn) -> No
 
 
 def leftovers(store: Path) -> list[str]:
-    """What an ingest must not leave once it has finished."""
+    """What an ingest must not leave in its folders once it has finished."""
     return [
         str(path.relative_to(store))
-        for path in store.rglob("*")
+        for folder in ("datasets", "ingests")
+        for path in (store / folder).rglob("*")
         if path.name.startswith(".tmp-")
         or path.name == "publication"
         or ("chunks" in path.parts and path.is_file())

@@ -209,10 +209,10 @@ def _start(settings: WorkerSettings) -> _Worker:
     ours, theirs = socket.socketpair()
     with theirs:
         # -P: a file named numpy.py in the current folder must not be imported.
-        command = [sys.executable, "-P", "-m", "isocenter.datasets.decode_worker", str(theirs.fileno())]
+        program = [sys.executable, "-P", "-m", "isocenter.datasets.decode_worker"]
         # Decoders print about odd files; what they print may quote patient data.
         process = subprocess.Popen(
-            command,
+            [*program, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
-"""The process that reads files for an ingest: ``python -m isocenter.datasets.decode_worker DESCRIPTOR``.
+"""The process that reads files for an ingest: ``python -m isocenter.datasets.decode_worker SOCKET PARENT``.
 
-It answers over the socket DESCRIPTOR: one record per file as it is read, then the end of the batch. It ends
-when the socket does, so it never outlives a killed parent by more than a batch.
+It answers over the socket: one record per file as it is read, then the end of the batch. It ends with the
+process PARENT; where the system can't do that (not Linux), when the socket ends, after a batch at most.
 """
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,6 +14,8 @@ from pathlib import Path
 from isocenter.datasets.chunk import write_tiles
 from isocenter.datasets.decode_messages import Batch, BatchDone, Ready, WorkerSettings
 from isocenter.datasets.reading import read_file
+
+_PR_SET_PDEATHSIG = 1
 
 
 def serve(connection: Connection) -> None:
@@ -45,8 +48,19 @@ def _prefer_to_be_killed() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
+def _end_with_parent(parent: int) -> None:
+    """A killed ingest must leave nobody behind who still writes, when its re-run has started already."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        sys.exit()
+
+
 def main() -> None:
-    """Serve over the socket that the first argument names."""
+    """Serve over the socket that the first argument names, for the parent process that the second names."""
+    _end_with_parent(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prefer_to_be_killed()
     serve(Connection(int(sys.argv[1])))

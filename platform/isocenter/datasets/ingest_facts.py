@@ -48,9 +48,9 @@ class LastIngest(BaseModel):
     facts: IngestFacts
 
 
-def write_facts(dataset: Path, facts: IngestFacts) -> None:
-    """Write ``ingest.json`` into a dataset directory."""
-    write_bytes(dataset / FACTS_NAME, facts.model_dump_json(indent=2).encode())
+def write_facts(folder: Path, facts: IngestFacts) -> None:
+    """Write ``ingest.json`` into ``folder``."""
+    write_bytes(folder / FACTS_NAME, facts.model_dump_json(indent=2).encode())
 
 
 def read_facts(dataset: Path) -> IngestFacts | None:

@@ -12,7 +12,14 @@ from isocenter.datasets import manifest
 from isocenter.datasets.decode_messages import FileToRead, WorkerSettings
 from isocenter.datasets.decode_pool import open_pool
 from isocenter.datasets.fingerprint import fingerprint, source_key, stamp
-from isocenter.datasets.ingest_facts import IngestFacts, LastIngest, read_last, write_facts, write_last
+from isocenter.datasets.ingest_facts import (
+    FACTS_NAME,
+    IngestFacts,
+    LastIngest,
+    read_last,
+    write_facts,
+    write_last,
+)
 from isocenter.datasets.labels import Labels, one_class_only, open_labels
 from isocenter.datasets.ledger import Ledger, TilePlace, open_ledger
 from isocenter.datasets.pseudonym import Pseudonyms
@@ -20,9 +27,11 @@ from isocenter.datasets.publication import (
     Content,
     dataset_path,
     is_published,
+    place,
     places_of_published,
     publish,
 )
+from isocenter.datasets.quarantine import FILE_NAME as QUARANTINE_NAME
 from isocenter.datasets.quarantine import Quarantined, Reason, count_reasons, quarantined, write_quarantine
 from isocenter.datasets.reader import open_dataset
 from isocenter.datasets.reader_version import reader_version
@@ -147,7 +156,7 @@ class _Ingest:
             folder = self.home.ingests / name
             last = read_last(folder)
             if last and last.fingerprint == mark and self._still_holds(last):
-                return self._nothing_new(last)
+                return self._nothing_new(last, folder)
             return self._do(pseudonyms, tree, folder, mark)
 
     @contextmanager
@@ -173,10 +182,11 @@ class _Ingest:
         passing = any(reason in _PASSING for reason in last.facts.quarantined)
         return not passing and is_published(self.home, last.digest, self.image_size, reader_version())
 
-    def _nothing_new(self, last: LastIngest) -> IngestResult:
+    def _nothing_new(self, last: LastIngest, folder: Path) -> IngestResult:
         path = dataset_path(self.home, last.digest)
         facts = last.facts.again(datetime.now(UTC))
-        write_facts(path, facts)
+        write_facts(folder, facts)
+        place(folder, path, FACTS_NAME)
         return self._result(open_dataset(path).version, facts, unchanged=True)
 
     def _do(self, pseudonyms: Pseudonyms, tree: SourceTree, folder: Path, mark: str) -> IngestResult:
@@ -254,8 +264,9 @@ class _Ingest:
             quarantined=count_reasons(set_aside),
             labels_without_file=labels.without_file(r for r in gathering.records if r.was_read),
         )
-        write_quarantine(dataset.path, set_aside)
-        write_facts(dataset.path, facts)
+        write_quarantine(ledger.folder, set_aside)
+        write_facts(ledger.folder, facts)
+        place(ledger.folder, dataset.path, QUARANTINE_NAME, FACTS_NAME)
         ledger.settle(gathering.records, digest)
         write_last(ledger.folder, LastIngest(fingerprint=mark, digest=digest, facts=facts))
         return self._result(content.version, facts, unchanged=unchanged)

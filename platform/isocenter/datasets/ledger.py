@@ -77,6 +77,8 @@ class Ledger:
 
     def remove_half_written(self) -> None:
         """Remove what a failed ingest left behind."""
+        for path in self.folder.glob(".tmp-*"):
+            path.unlink(missing_ok=True)
         remove_leftovers(self.chunks)
 
     def _take(self, chunk: Chunk) -> None:
@@ -93,6 +95,7 @@ def open_ledger(folder: Path, reader: str, image_size: int) -> Ledger:
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder, reader, image_size)
     ledger.chunks.mkdir(parents=True, exist_ok=True)
+    ledger.remove_half_written()
     ledger.records = _settled_records(folder / "ledger.parquet", reader)
     path = folder / "published.json"
     ledger.published = tuple(json.loads(path.read_bytes())) if path.exists() else ()

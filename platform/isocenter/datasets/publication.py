@@ -121,6 +121,16 @@ def _add_pixels(dataset: Dataset, staging: Path, content: Content) -> None:
     fsync_directory(target.parent)
 
 
+def place(folder: Path, dataset: Path, *names: str) -> None:
+    """Move files of ``folder``, on the same disk, into a dataset directory; what has their names goes.
+
+    They are written elsewhere first so that a kill leaves no temporary file in a dataset.
+    """
+    for name in names:
+        (folder / name).replace(dataset / name)
+    fsync_directory(dataset)
+
+
 @contextmanager
 def _empty_folder(path: Path) -> Iterator[None]:
     """An empty folder at ``path``; whatever is there after the block goes."""
