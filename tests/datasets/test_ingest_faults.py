@@ -151,7 +151,7 @@ def test_kill_9_while_reading_then_again(tmp_path: Path, home: Home, take_in: Ta
 def test_kill_9_at_any_moment(tmp_path: Path, home: Home, take_in: TakeIn) -> None:
     source = write_class_folders(tmp_path / "source", per_class=20)
     expected = take_in(source, home=open_home(tmp_path / "undisturbed")).dataset
-    for delay in np.linspace(0.1, 1.6, 8):
+    for delay in np.linspace(0.2, 1.4, 6):
         store = tmp_path / f"store {delay:.2f}"
         process = start(store, source)
         time.sleep(delay)
