@@ -62,7 +62,7 @@ class AuditRecord:
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """The record for people and programs: details as an object (as text if tampered with), and ``hash``."""
+        """The record for people and programs: details as an object (text if tampered with), and ``hash``."""
         try:
             details = json.loads(self.details)
         except (ValueError, TypeError):
