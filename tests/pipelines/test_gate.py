@@ -114,7 +114,7 @@ def test_gate_where_nothing_could_be_checked_stays_shut() -> None:
 
 def test_default_acceptance_refuses_a_coin() -> None:
     coin = Estimate(value=0.5, low=0.4, high=0.6)
-    report = evaluation(auroc=coin, sensitivity=coin, specificity=coin, expected_calibration_error=coin)
+    report = evaluation(auroc=coin, sensitivity=coin, specificity=coin, brier=Estimate(value=0.25))
     assert not apply_gate(report, load_acceptance()).passed
 
 

@@ -34,7 +34,7 @@ def command(model: str, files: tuple[Path, ...], threads: int | None, as_json: b
     from isocenter.home import open_home
 
     home = open_home()
-    version = _find(home, model)
+    version = _find_verified(home, model)
     code, answers = _serve(home, version, files, threads)
     _audit(home, version, answers)
     if as_json:
@@ -44,19 +44,23 @@ def command(model: str, files: tuple[Path, ...], threads: int | None, as_json: b
     raise click.exceptions.Exit(code)
 
 
-def _find(home: "Home", reference: str) -> "ModelVersion":
+def _find_verified(home: "Home", reference: str) -> "ModelVersion":
+    """The version, whose record is what was registered and whose bundle is whole."""
     from isocenter.audit import AuditTrail
     from isocenter.registry.models import ModelRegistry
     from isocenter.storage.database import open_database
 
     database = open_database(home)
-    return ModelRegistry(home, database, AuditTrail(home, database)).get(reference)
+    registry = ModelRegistry(home, database, AuditTrail(home, database))
+    version = registry.get(reference)
+    registry.verify(version)
+    return version
 
 
 def _serve(
     home: "Home", version: "ModelVersion", files: Sequence[Path], threads: int | None
 ) -> tuple[int, Answers]:
-    """The serving program's exit code and answers; it compares the bundle with its digest first."""
+    """The serving program's exit code and answers."""
     import json
     import subprocess
 

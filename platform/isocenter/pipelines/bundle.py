@@ -1,7 +1,7 @@
 """The bundle that gets registered: training's files and the papers that belong to them.
 
-A function of what it is made of: no moments, no run ids, no paths. The same data, plan, seed, code and card give
-the same digest in every store.
+A function of what it is made of: no moments, no run ids, no paths. The same data, plan, seed, code and card
+give the same digest in every store.
 """
 
 import json
@@ -20,20 +20,26 @@ _FROM_EVALUATION = {
 def compose_bundle(
     folder: Path, *, model: Path, evaluation: Path, lineage: Mapping[str, Any], card: Mapping[str, str]
 ) -> None:
-    """Fill ``folder`` with the files of the bundle; what was in it is removed.
+    """Fill ``folder`` with the files of the bundle.
 
     Args:
-        folder: made anew.
+        folder: an empty directory.
         model: training's files.
         evaluation: the evaluation's files.
         lineage: becomes ``lineage.json``.
         card: file name -> content of the model card's files.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(model, folder, copy_function=shutil.copyfile)
+    for path in sorted(model.rglob("*")):
+        if path.is_file():
+            _copy(path, folder / path.relative_to(model))
     for source, target in _FROM_EVALUATION.items():
-        shutil.copyfile(evaluation / source, folder / target)
+        _copy(evaluation / source, folder / target)
     text = json.dumps(lineage, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "lineage.json").write_text(text + "\n", encoding="utf-8")
     for name, content in card.items():
         (folder / name).write_text(content, encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

@@ -13,7 +13,13 @@ from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import EnvironmentFaultError, JobFailedError
+from isocenter.errors import (
+    EnvironmentFaultError,
+    InputError,
+    IntegrityError,
+    IsocenterError,
+    JobFailedError,
+)
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
 
@@ -62,6 +68,7 @@ class JobLauncher:
 
         Raises:
             JobFailedError: it ended without success; the message has its reason.
+            InputError, IntegrityError, EnvironmentFaultError: the same, and its exit code said so.
             EnvironmentFaultError: the backend lost sight of it.
         """
         submission = self.backend.plan(job, run)
@@ -129,13 +136,16 @@ def structured_event(line: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) and isinstance(value.get("event"), str) else None
 
 
-def _failure(step: str, run: RunId, status: JobStatus) -> JobFailedError:
+def _failure(step: str, run: RunId, status: JobStatus) -> IsocenterError:
+    """The job's end as an error of the kind that its exit code names (:mod:`isocenter.errors`)."""
     if status.state is JobState.CANCELLED:
         return JobFailedError(
             f"The {step} job was cancelled.",
             hint="The same command again continues from its last checkpoint.",
         )
-    return JobFailedError(
+    kinds: tuple[type[IsocenterError], ...] = (InputError, IntegrityError, EnvironmentFaultError)
+    kind = next((kind for kind in kinds if kind.exit_code == status.exit_code), JobFailedError)
+    return kind(
         f"The {step} job failed. {status.reason or 'It gave no reason.'}",
         hint=f"`isocenter run logs {run}` shows its log. The same command again continues.",
     )

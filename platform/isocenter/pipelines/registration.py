@@ -1,8 +1,6 @@
 """The register step: a model that passed the gate becomes a version, with its papers and alias challenger."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from isocenter.domain.artifact import Artifact, MediaType
@@ -16,6 +14,7 @@ from isocenter.pipelines.records import Records
 from isocenter.pipelines.source_identity import code_commit, package_versions, training_identity
 from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
 from isocenter.pipelines.training_request import TrainingRequest
+from isocenter.pipelines.workspace import workspace
 from isocenter.storage.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Registration:
         results = execution.results
         evaluation = self._evaluation(results)
         card = self._card(results, evaluation)
-        bundle = self._publish(results, card)
+        bundle = self._publish(execution.key, results, card)
         registry = self._registry()
         version = registry.register(
             self.request.name,
@@ -110,15 +109,14 @@ class Registration:
             "environment": dict(package_versions()),
         }
 
-    def _publish(self, results: Results, card: "ModelCard") -> Artifact:
+    def _publish(self, key: str, results: Results, card: "ModelCard") -> Artifact:
         from isocenter.cards import to_markdown
 
         papers = {
             "model_card.json": card.model_dump_json(indent=2) + "\n",
             "model_card.md": to_markdown(card),
         }
-        with TemporaryDirectory(dir=self.records.home.root, prefix=".tmp-") as temporary:
-            folder = Path(temporary) / "bundle"
+        with workspace(self.records.home, key) as folder:
             compose_bundle(
                 folder,
                 model=self._store.path(results["train"]["model"]["digest"]),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from isocenter.domain.artifact import MediaType
@@ -18,6 +17,7 @@ from isocenter.pipelines.registration import Registration
 from isocenter.pipelines.source_identity import code_commit, package_versions, training_identity
 from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
 from isocenter.pipelines.training_request import TrainingRequest
+from isocenter.pipelines.workspace import workspace
 from isocenter.storage.artifacts import ArtifactStore
 
 PIPELINE = "training"
@@ -57,7 +57,7 @@ class TrainingPipeline:
         return ArtifactStore(self.records.home)
 
     def ingest_step(self) -> Step:
-        """Files and labels become a DatasetVersion. Its key comes from names, sizes and times: no decoding."""
+        """Files and labels become a DatasetVersion. The key takes names, sizes and times: no decoding."""
         return Step(
             "ingest",
             self._ingest_inputs,
@@ -80,6 +80,8 @@ class TrainingPipeline:
         from isocenter.datasets import Progress, ingest
 
         def tell(progress: Progress) -> None:
+            if progress.stage == "waiting":
+                self.observer.step_waiting("ingest")
             event = {"event": "progress", "done": progress.done, "total": progress.total, "unit": "file"}
             self.observer.progress("ingest", event | {"stage": progress.stage})
 
@@ -146,9 +148,9 @@ class TrainingPipeline:
         dataset.verify()
         report = validate(dataset, self.request.plan.image_size)
         refuse_unless_valid(report)
-        with TemporaryDirectory(dir=self.records.home.root, prefix=".tmp-") as folder:
-            (Path(folder) / "validation.json").write_text(report.model_dump_json(indent=2) + "\n")
-            published = self._store.publish(Path(folder), name="validation", media_type=MediaType.VALIDATION)
+        with workspace(self.records.home, execution.key) as folder:
+            (folder / "validation.json").write_text(report.model_dump_json(indent=2) + "\n")
+            published = self._store.publish(folder, name="validation", media_type=MediaType.VALIDATION)
         return {
             "report": {"digest": published.digest, "size": published.size},
             "warnings": list(report.warnings),

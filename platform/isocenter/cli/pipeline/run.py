@@ -110,7 +110,9 @@ def _request(
     from isocenter.cli.pipeline.plan_override import override
     from isocenter.domain.training_plan import load_plan, parse_plan
     from isocenter.pipelines.acceptance import load_acceptance
+    from isocenter.pipelines.threshold_rule import check_threshold_rule
     from isocenter.pipelines.training_request import TrainingRequest
+    from isocenter.registry.reference import check_model_name
 
     changes = [*settings]
     changes += [] if epochs is None else [f"budget.epochs={epochs}"]
@@ -120,11 +122,11 @@ def _request(
         source=data,
         labels=labels,
         classes=_two_names(classes),
-        name=name,
+        name=check_model_name(name),
         plan=parse_plan(changed, source=plan),
         acceptance=load_acceptance(acceptance),
         card={} if card is None else read_card_file(card),
-        threshold_rule=threshold_rule,
+        threshold_rule=check_threshold_rule(threshold_rule),
         threads=threads,
         processes=processes,
     )
