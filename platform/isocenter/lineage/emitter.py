@@ -73,6 +73,7 @@ class LineageEmitter:
 def _collector(home: Home) -> "Collector | None":
     if not os.environ.get("OPENLINEAGE_URL"):
         return None
+    from isocenter.lineage.collector import Collector
 
     return Collector.from_environment(home)
 
