@@ -2,8 +2,9 @@
 
     python bench/ingest_decode.py [--files 16] [--monai-files 6] [--side 2048] [--size 224] [--json]
 
-A file goes through read_radiograph, pixel_digest and prepare, as in ingest; bench/ingest.py writes the files
-and measures ingest as a whole. MONAI is one LoadImage(reader=PydicomReader()) in a loop.
+"pixels" is read_radiograph; "prepared" is read_prepared: pixels, their digest and the tile, as in ingest.
+bench/ingest.py writes the files and measures ingest as a whole. MONAI is one loop of
+LoadImage(reader=PydicomReader()), which gives pixels.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from isocenter.imaging import pixel_digest, prepare, read_radiograph
+from isocenter.imaging import read_prepared, read_radiograph
 
 Encode = Callable[[NDArray[np.uint16]], bytes]
 # What ingest is to reach beside the MONAI loop, by the issue.
@@ -56,12 +57,11 @@ WRITTEN_BY_IMAGECODECS: dict[str, tuple[UID, Encode]] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """One transfer syntax: median milliseconds of each stage on one core, and files/s."""
+    """One transfer syntax: median milliseconds on one core, and files/s of the whole way."""
 
     syntax: str
-    read_ms: float
-    digest_ms: float
-    prepare_ms: float
+    pixels_ms: float
+    prepared_ms: float
     one_core: float
     all_cores: float
     monai: float | None
@@ -71,36 +71,41 @@ class Reading:
         return self.all_cores / self.monai if self.monai else None
 
 
-def one_file(path: Path, size: int) -> tuple[float, float, float]:
-    """Seconds of each stage."""
-    marks = [time.perf_counter()]
-    radiograph = read_radiograph(path)
-    marks.append(time.perf_counter())
-    pixel_digest(radiograph.pixels)
-    marks.append(time.perf_counter())
-    prepare(radiograph.pixels, size)
-    marks.append(time.perf_counter())
-    return marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]
+def seconds(work: Callable[[Path], object], paths: Sequence[Path]) -> list[float]:
+    work(paths[0])
+    taken = []
+    for path in paths:
+        start = time.perf_counter()
+        work(path)
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def prepared(path: Path, size: int) -> None:
+    """In another process: the result stays there, as ingest leaves it in a file."""
+    read_prepared(path, size)
 
 
 def files_per_second_of_all_cores(paths: Sequence[Path], size: int) -> float:
     """With the processes started and their imports done beforehand."""
     cores = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(cores, get_context("forkserver")) as pool:
-        list(pool.map(partial(one_file, size=size), list(paths[:1]) * 4 * cores))
+        list(pool.map(partial(prepared, size=size), list(paths[:1]) * 4 * cores))
         start = time.perf_counter()
-        list(pool.map(partial(one_file, size=size), paths))
+        list(pool.map(partial(prepared, size=size), paths))
         return len(paths) / (time.perf_counter() - start)
 
 
 def measure(syntax: str, paths: Sequence[Path], size: int, monai: float | None) -> Reading:
-    one_file(paths[0], size)
-    start = time.perf_counter()
-    stages = [one_file(path, size) for path in paths]
-    one_core = len(paths) / (time.perf_counter() - start)
-    read, digest, prepared = (1e3 * statistics.median(column) for column in zip(*stages, strict=True))
+    pixels = seconds(read_radiograph, paths)
+    whole = seconds(partial(prepared, size=size), paths)
     return Reading(
-        syntax, read, digest, prepared, one_core, files_per_second_of_all_cores(paths, size), monai
+        syntax,
+        1e3 * statistics.median(pixels),
+        1e3 * statistics.median(whole),
+        len(whole) / sum(whole),
+        files_per_second_of_all_cores(paths, size),
+        monai,
     )
 
 
@@ -137,10 +142,10 @@ def measure_all(folder: Path, options: argparse.Namespace) -> list[Reading]:
 
 def show(readings: Sequence[Reading]) -> None:
     cores = len(os.sched_getaffinity(0))
-    print(f"{'ms a file:':16}{'read':>8}{'digest':>8}{'prepare':>9}", end="")
+    print(f"{'':16}{'pixels ms':>11}{'prepared ms':>13}", end="")
     print(f"{'1 core/s':>11}{f'{cores} cores/s':>12}{'MONAI/s':>10}{'ratio':>8}{'wanted':>8}")
     for r in readings:
-        print(f"{r.syntax:16}{r.read_ms:8.1f}{r.digest_ms:8.1f}{r.prepare_ms:9.1f}", end="")
+        print(f"{r.syntax:16}{r.pixels_ms:11.1f}{r.prepared_ms:13.1f}", end="")
         print(f"{r.one_core:11.1f}{r.all_cores:12.1f}", end="")
         print(f"{r.monai:10.1f}{r.ratio:7.1f}x" if r.monai else f"{'-':>10}{'-':>8}", end="")
         print(f"{WANTED[r.syntax]:7.1f}x" if r.syntax in WANTED else "")

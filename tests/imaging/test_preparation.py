@@ -1,11 +1,13 @@
 """From pixels to the tile of the model."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isocenter.imaging import pixel_digest, prepare, to_unit
+from isocenter.imaging import Refused, pixel_digest, prepare, read_prepared, read_radiograph, to_unit
 
 
 def test_a_square_fills_the_tile() -> None:
@@ -95,3 +97,27 @@ def test_the_digest_stays_the_same_over_releases() -> None:
     assert pixel_digest(np.zeros((2, 2), np.float32)) == (
         "sha256:edd871a5b3e2364301a9e4358ea652f2805d096295afa3d683cc4ad139377802"
     )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.integers(1, 900),
+    columns=st.integers(1, 900),
+    size=st.integers(1, 130),
+    depth=st.sampled_from(["u1", "u2"]),
+)
+def test_the_short_way_gives_the_same_bits(
+    write_dicom: Callable[..., bytes], rows: int, columns: int, size: int, depth: str
+) -> None:
+    cells = np.random.default_rng(rows).integers(0, 256, (rows, columns)).astype(depth)
+    file = write_dicom(cells, BitsStored=8, HighBit=7, Manufacturer="Acme", PatientID="p")
+    whole, short = read_radiograph(file), read_prepared(file, size)
+    assert np.array_equal(short.tile, prepare(whole.pixels, size))
+    assert short.pixel_digest == pixel_digest(whole.pixels)
+    assert (short.attributes, short.identity) == (whole.attributes, whole.identity)
+
+
+def test_the_short_way_refuses_alike() -> None:
+    with pytest.raises(Refused) as refusal:
+        read_prepared(b"", 64)
+    assert refusal.value.reason == "empty-file"

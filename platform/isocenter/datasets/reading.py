@@ -12,7 +12,7 @@ from isocenter.datasets.pseudonym import Pseudonyms
 from isocenter.datasets.quarantine import SENTENCES, Reason
 from isocenter.datasets.record import SourceRecord
 from isocenter.datasets.split import split_of
-from isocenter.imaging import Identity, Radiograph, Refused, pixel_digest, prepare, read_radiograph
+from isocenter.imaging import Identity, PreparedRadiograph, Refused, read_prepared
 
 
 def read_file(
@@ -20,8 +20,8 @@ def read_file(
 ) -> tuple[SourceRecord, NDArray[np.uint16] | None]:
     """The record of ``file`` and its tile [image_size, image_size]; no tile when the file is refused."""
     try:
-        radiograph = read_radiograph(root / file.relative)
-        return _record(file, radiograph, pseudonyms), prepare(radiograph.pixels, image_size)
+        radiograph = read_prepared(root / file.relative, image_size)
+        return _record(file, radiograph, pseudonyms), radiograph.tile
     except Refused as refusal:
         return _refused(file, refusal.reason.value, refusal.message), None
     except MemoryError:
@@ -41,8 +41,8 @@ def _refused(file: FileToRead, reason: str, sentence: str) -> SourceRecord:
     return SourceRecord(file.source_key, file.stamp, reason, sentence)
 
 
-def _record(file: FileToRead, radiograph: Radiograph, pseudonyms: Pseudonyms) -> SourceRecord:
-    identity, digest = radiograph.identity, pixel_digest(radiograph.pixels)
+def _record(file: FileToRead, radiograph: PreparedRadiograph, pseudonyms: Pseudonyms) -> SourceRecord:
+    identity, digest = radiograph.identity, radiograph.pixel_digest
     image, study, patient = _identifiers(identity, digest)
     return SourceRecord(
         file.source_key,

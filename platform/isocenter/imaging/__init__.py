@@ -7,8 +7,8 @@ so that a model never sees an image decoded in two ways.
 from isocenter.imaging.limits import DEFAULT_LIMITS, Limits
 from isocenter.imaging.pixel_digest import pixel_digest
 from isocenter.imaging.preparation import prepare, to_unit
-from isocenter.imaging.radiograph import AcquisitionAttributes, Identity, Radiograph
-from isocenter.imaging.reader import read_radiograph
+from isocenter.imaging.radiograph import AcquisitionAttributes, Identity, PreparedRadiograph, Radiograph
+from isocenter.imaging.reader import read_prepared, read_radiograph
 from isocenter.imaging.refusal import RefusalReason, Refused
 
 __all__ = [
@@ -16,11 +16,13 @@ __all__ = [
     "AcquisitionAttributes",
     "Identity",
     "Limits",
+    "PreparedRadiograph",
     "Radiograph",
     "RefusalReason",
     "Refused",
     "pixel_digest",
     "prepare",
+    "read_prepared",
     "read_radiograph",
     "to_unit",
 ]

@@ -16,11 +16,11 @@ from isocenter.imaging.codestream import (
     jpeg2000_header,
     jpeg_header,
 )
+from isocenter.imaging.grayscale import Cells
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.refusal import RefusalReason, Refused
 from isocenter.imaging.rle_lossless import decode_rle
 
-Cells = NDArray[np.uint8] | NDArray[np.uint16]
 Codec = Callable[[bytes, ImagePixel], tuple[NDArray[Any], FrameHeader]]
 
 

@@ -4,6 +4,7 @@ A pixel cell has 8 or 16 bits, so every image's whole chain (stored bits, modali
 polarity, padding) is a table of at most 65,536 entries that is indexed once with the cells as they are.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from isocenter.imaging.image_pixel import ImagePixel
 
 Values = NDArray[np.float64]
+Cells = NDArray[np.uint8] | NDArray[np.uint16]
 # Pixels looked up at a time: the widened indices stay in the processor's cache.
-CHUNK = 1 << 17
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,28 @@ def display_table(pixel: ImagePixel, transforms: Grayscale) -> NDArray[np.float3
     return table
 
 
-def look_up(table: NDArray[np.float32], cells: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
+def look_up(table: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:
     """``table[cells]``, twice as fast; a cell can't be beyond the table."""
     shown = np.empty(cells.shape, np.float32)
     rows = max(1, CHUNK // cells.shape[1])
     for top in range(0, len(cells), rows):
         np.take(table, cells[top : top + rows], out=shown[top : top + rows], mode="clip")
     return shown
+
+
+def look_up_bands(table: NDArray[np.float32], cells: Cells, multiple: int) -> Iterator[NDArray[np.float32]]:
+    """``table[cells]`` in bands of rows that stay in the processor's cache, in one buffer used again.
+
+    Args:
+        table: float32 [2^BitsAllocated].
+        cells: unsigned [rows, columns].
+        multiple: each band but the last has a multiple of so many rows.
+    """
+    rows = max(1, CHUNK // cells.shape[1] // multiple) * multiple
+    buffer = np.empty((min(rows, len(cells)), cells.shape[1]), np.float32)
+    for top in range(0, len(cells), rows):
+        band = cells[top : top + rows]
+        yield np.take(table, band, out=buffer[: len(band)], mode="clip")
 
 
 def stored_values(pixel: ImagePixel) -> NDArray[np.int32]:

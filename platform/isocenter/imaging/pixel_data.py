@@ -1,7 +1,6 @@
 """The pixel cells of the one frame: native (PS3.5 section 8.1, A.1-A.3) or encapsulated (section A.4)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isocenter.imaging import codecs
 from isocenter.imaging.byte_source import ByteSource, file_too_large
@@ -15,11 +14,11 @@ from isocenter.imaging.data_elements import (
     truncated,
 )
 from isocenter.imaging.dicom_file import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
+from isocenter.imaging.grayscale import Cells
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.limits import Limits
 from isocenter.imaging.refusal import RefusalReason, Refused
 
-Cells = NDArray[np.uint8] | NDArray[np.uint16]
 # One frame needs one; some writers cut it into pieces of a few KiB.
 MOST_FRAGMENTS = 20_000
 NATIVE = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED, ""))

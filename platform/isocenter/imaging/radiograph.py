@@ -82,3 +82,20 @@ class Radiograph:
     pixels: NDArray[np.float32]
     attributes: AcquisitionAttributes
     identity: Identity
+
+
+@dataclass(frozen=True)
+class PreparedRadiograph:
+    """One radiograph as the model sees it, and what names and describes it.
+
+    Attributes:
+        tile: uint16 [size, size], as ``prepare`` makes it.
+        pixel_digest: of the whole image, as ``pixel_digest`` writes it.
+        attributes: how it was made.
+        identity: who and which.
+    """
+
+    tile: NDArray[np.uint16]
+    pixel_digest: str
+    attributes: AcquisitionAttributes
+    identity: Identity
