@@ -1,0 +1,88 @@
+"""``isocenter run``: looking at a job that runs, following and stopping it."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from isocenter.backends import load_backend
+from isocenter.domain.run import RunId, new_run_id
+from isocenter.domain.training_job import TrainingJob
+from isocenter.home import Home
+from isocenter.registry.runs import RunRecords
+from isocenter.storage.database import open_database
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+PROGRAM = (
+    "import pathlib, signal, sys, time\n"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+    "print('up'); print('ready')\n"
+    "time.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def running(home: Home) -> Iterator[RunId]:
+    """A recorded run whose job is running."""
+    database = open_database(home)
+    records, run = RunRecords(database), new_run_id()
+    backend = load_backend("local", home, {"entry_point": (), "stop_grace_s": 5})
+    job = TrainingJob("train", (sys.executable, "-c", PROGRAM))
+    submission = backend.plan(job, run)
+    records.create(run, job, "local", submission.digest, backend="local")
+    handle = backend.submit(submission)
+    records.add_attempt(run, handle)
+    database.close()
+    deadline = time.monotonic() + 20
+    while list(backend.logs(handle)) != ["up", "ready"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    yield run
+    backend.cancel(handle)
+
+
+def test_state_is_that_of_now_not_that_of_the_record(running: RunId, isocenter_cli: Cli) -> None:
+    (listed,) = json.loads(isocenter_cli("run", "list", "--json").stdout)
+    assert (listed["id"], listed["state"]) == (running, "running")
+    assert "running" in isocenter_cli("run", "show", running).stdout
+    assert isocenter_cli("run", "logs", running).stdout == "up\nready\n"
+
+
+def test_cancel_waits_and_is_audited(running: RunId, isocenter_cli: Cli) -> None:
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "isocenter.cli.main", "run", "logs", "--follow", running],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    cancelled = json.loads(isocenter_cli("run", "cancel", running, "--json").stdout)
+    assert cancelled == {"id": running, "state": "cancelled", "had_ended": False}
+    assert follower.communicate(timeout=20)[0] == "up\nready\n"
+    again = isocenter_cli("run", "cancel", running)
+    assert again.returncode == 0
+    assert "had ended before: cancelled" in again.stdout
+    (newest, *_) = json.loads(isocenter_cli("audit", "list", "--json").stdout)
+    assert (newest["action"], newest["object"]) == ("run.cancel", f"run:{running}")
+
+
+def test_no_runs_yet(home: Home, isocenter_cli: Cli) -> None:
+    assert "No runs yet" in isocenter_cli("run", "list").stdout
+    assert json.loads(isocenter_cli("run", "list", "--json").stdout) == []
+    missing = isocenter_cli("run", "cancel", "01ABC", "--json")
+    assert missing.returncode == 3
+    assert json.loads(missing.stdout)["error"]["code"] == "not-found"
+
+
+def test_job_killed_from_outside_is_shown_as_failed(
+    home: Home, running: RunId, isocenter_cli: Cli, tmp_path: Path
+) -> None:
+    started = next(home.runs.glob("*/attempts/1/started.json"))
+    numbers = json.loads(started.read_text())
+    for pid in (numbers["supervisor"], numbers["child"]):
+        subprocess.run(["kill", "-9", str(pid)], check=True)
+    shown = json.loads(isocenter_cli("run", "show", running, "--json").stdout)
+    assert shown["state"] == "failed"
+    assert "killed" in shown["reason"]
