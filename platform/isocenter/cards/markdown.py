@@ -22,7 +22,8 @@ def to_markdown(card: ModelCard) -> str:
     for name in ("source_attributes", "mi_claim", "change_control"):
         title = ModelCard.model_fields[name].title or name
         lines += [f"## {title}", "", *_section(getattr(card, name), 3)]
-    lines += ["## Facts", "", *_facts(card.facts)]
+    facts = list(_facts(card.facts))
+    lines += ["## Facts", "", *facts] if facts else []
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
@@ -117,5 +118,5 @@ def _short(value: object) -> str:
 
 def _text(value: str) -> str:
     """Text from outside: no HTML, no headings, one blank line at most."""
-    safe = html.escape(value, quote=False)
-    return re.sub(r"(?m)^\s*#", r"\\#", re.sub(r"\n\s*\n\s*", "\n\n", safe))
+    safe = re.sub(r"\n\s*\n\s*", "\n\n", html.escape(value, quote=False))
+    return re.sub(r"(?m)^[ \t]*(#|[=-]+[ \t]*$)", r"\\\1", safe)
