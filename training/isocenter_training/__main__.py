@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_first() -> bool:
     """What the user did wrong is the same in each process of a training; one says it."""
-    return os.environ.get("RANK", "0") == "0"
+    rank = os.environ.get("RANK", "")
+    return not rank.isdecimal() or int(rank) == 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -51,13 +51,12 @@ def build_metadata(plan: TrainingPlan, dataset: DatasetVersion, provenance: Prov
 
 
 def _packages() -> dict[str, Any]:
-    ours = ("isocenter", "isocenter-training", "safetensors")
+    needed = ("isocenter", "isocenter-training", "onnxruntime", "safetensors")
     return {
         "monai_version": version("monai"),
         "pytorch_version": version("torch").split("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {name: version(name) for name in ours},
-        "optional_packages_version": {"onnxruntime": version("onnxruntime")},
+        "required_packages_version": {name: version(name) for name in needed},
     }
 
 
