@@ -1,11 +1,12 @@
 """Files a second from DICOM to the pixel cache, beside MONAI; and a pass over the cache beside raw reading.
 
-    python bench/ingest.py [--files 96] [--jpeg-ls-files 48] [--monai-files 16] [--side 2048] [--json]
+    python bench/ingest.py [--files 160] [--jpeg-ls-files 48] [--monai-files 16] [--side 2048] [--json]
 
 Writes DX images of side x side pixels, 12 bits: real X-rays enlarged where the shared data is beside the
 checkout, else a smooth picture, with noise in the low bits as detectors have. Everything is read once before
 it is timed, so that both sides read from memory and not from disk. MONAI is what a user would write: one
-``LoadImage(reader=PydicomReader())`` in a loop, in one process, as its tutorials do.
+``LoadImage(reader=PydicomReader())`` in a loop, in one process, as its tutorials do. Of both sides the better
+of two runs counts.
 """
 
 import argparse
@@ -143,14 +144,18 @@ def files_per_second_of_monai(paths: Sequence[Path]) -> float:
     return len(paths) / (time.perf_counter() - start)
 
 
+def best_of_two(measure: Callable[[], float]) -> float:
+    return max(measure(), measure())
+
+
 def compare_reading(
     folder: Path, name: str, syntax: UID, counts: tuple[int, int], side: int
 ) -> list[Measurement]:
     paths = write_set(folder / name, syntax, side, counts[0])
     warm(paths)
-    monai = files_per_second_of_monai(paths[: counts[1]])
     cores = len(os.sched_getaffinity(0))
-    all_cores = files_per_second_of_ingest(folder / name, len(paths), cores)
+    monai = best_of_two(lambda: files_per_second_of_monai(paths[: counts[1]]))
+    all_cores = best_of_two(lambda: files_per_second_of_ingest(folder / name, len(paths), cores))
     one = files_per_second_of_ingest(folder / name, len(paths), 1)
     return [
         Measurement(
@@ -212,7 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=96)
+    parser.add_argument("--files", type=int, default=160)
     parser.add_argument("--jpeg-ls-files", type=int, default=48)
     parser.add_argument("--monai-files", type=int, default=16)
     parser.add_argument("--side", type=int, default=2048)
