@@ -87,7 +87,7 @@ def draw_anatomy(random: np.random.Generator, *, sex: str, age_years: int) -> An
         bone=max(0.5, random.normal(1.0, 0.1) - max(0, age_years - 55) * 0.008),
         scoliosis=random.normal(0, 0.5),
         breast=max(0.0, random.normal(5.2, 1.2)) if grown_woman else 0.0,
-        vessels=float(np.exp(random.normal(0, 0.22))),
+        vessels=float(np.exp(random.normal(0, 0.16))),
     )
 
 

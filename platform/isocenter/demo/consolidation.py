@@ -42,7 +42,7 @@ def _visible_place(random: np.random.Generator, plane: Plane, lung: Lung, air: I
         x, y = lung.side * random.uniform(3.5, 11.5), random.uniform(-10.0, 9.0)
         row, column = plane.pixel(x, y)
         rows, columns = plane.shape
-        if 0 <= row < rows and 0 <= column < columns and air[row, column] > 6.5:
+        if 0 <= row < rows and 0 <= column < columns and air[row, column] > 8.0:
             return x, y
 
 
@@ -55,8 +55,8 @@ def _opacity(
     clouds: Image,
 ) -> Image:
     """One opacity with a cloudy border; a lobar one may end sharply at a fissure."""
-    size = {"lobar": (2.8, 4.6), "patchy": (1.2, 2.3), "hazy": (4.5, 6.5)}[pattern]
-    strength = {"lobar": (0.24, 0.62), "patchy": (0.24, 0.58), "hazy": (0.14, 0.30)}[pattern]
+    size = {"lobar": (3.9, 5.8), "patchy": (2.1, 3.1), "hazy": (5.0, 7.0)}[pattern]
+    strength = {"lobar": (0.40, 0.80), "patchy": (0.40, 0.75), "hazy": (0.26, 0.42)}[pattern]
     radii = random.uniform(*size), random.uniform(*size)
     shape = ellipse(plane, centre, radii, random.uniform(-40, 40))
     border = inside(0.75 - shape + 0.55 * clouds, 0.45)
