@@ -127,7 +127,7 @@ def _jpeg_2000(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHead
 
 
 def _rle(frame: bytes, pixel: ImagePixel) -> tuple[NDArray[Any], FrameHeader]:
-    """Pillow's PackBits, a segment at a time."""
+    """imagecodecs' PackBits, a segment at a time."""
     samples = decode_rle(frame, pixel.rows * pixel.columns, pixel.bits_allocated // 8)
     return samples, FrameHeader(pixel.rows, pixel.columns, 1, pixel.bits_allocated)
 
