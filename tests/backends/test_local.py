@@ -56,6 +56,10 @@ def program() -> Program:
 class TestLocalBackend(BackendContract):
     @pytest.fixture
     def backend(self, home: Home) -> Backend:
+        return load_backend("local", home, {"entry_point": (), "stop_grace_s": 30})
+
+    @pytest.fixture
+    def impatient(self, home: Home) -> Backend:
         return load_backend("local", home, {"entry_point": (), "stop_grace_s": 0.5})
 
     @pytest.fixture
@@ -73,12 +77,12 @@ class TestLocalBackend(BackendContract):
         return int(json.loads(started)["supervisor"])
 
     def test_cancel_kills_grandchildren_that_ignore_it(
-        self, backend: Backend, program: Program, marks: Path
+        self, impatient: Backend, program: Program, marks: Path
     ) -> None:
-        handle = backend.submit(backend.plan(program(family(marks, "time.sleep(60)")), new_run_id()))
+        handle = impatient.submit(impatient.plan(program(family(marks, "time.sleep(60)")), new_run_id()))
         pids = pids_of(marks)
-        backend.cancel(handle)
-        assert wait(backend, handle).state is JobState.CANCELLED
+        impatient.cancel(handle)
+        assert wait(impatient, handle).state is JobState.CANCELLED
         wait_until_dead(pids)
 
     def test_nothing_is_left_running_after_the_job_ends(
@@ -136,8 +140,9 @@ class TestLocalBackend(BackendContract):
         assert list(backend.logs(handle, follow=True)) == []
 
     def test_job_left_behind_by_its_supervisor_does_not_race_the_next_attempt(
-        self, home: Home, backend: Backend, program: Program, marks: Path
+        self, home: Home, impatient: Backend, program: Program, marks: Path
     ) -> None:
+        backend = impatient
         submission = backend.plan(program(family(marks, "time.sleep(60)")), new_run_id())
         first = backend.submit(submission)
         orphans = pids_of(marks)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from isocenter.backends.base import Capability, refuse_unsupported
 from isocenter.backends.job_log import failure_reason, follow_lines, read_lines
-from isocenter.backends.local_attempt import Attempt, attempts_of, locked, new_attempt
+from isocenter.backends.local_attempt import Attempt, attempts_of, locked, new_attempt, read_json
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.digest import canonical_json, digest_tree
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
@@ -22,7 +22,6 @@ from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import InputError, IntegrityError, JobFailedError
 from isocenter.home import Home
-from isocenter.storage.atomic import write_bytes
 
 _ENTRY_POINT = (sys.executable, "-m", "isocenter_training")
 _STOP_GRACE_S = 120.0
@@ -167,10 +166,11 @@ def _refuse_long_variables(job: TrainingJob, environment: Mapping[str, str]) -> 
 
 def _refuse_other(path: Path, submission: Submission) -> None:
     """Keep the submission beside the run; refuse another one under the same run id."""
-    body = canonical_json({"digest": submission.digest, "request": dict(submission.request)})
-    if not path.exists():
-        write_bytes(path, body, mode=0o600)
-    elif path.read_bytes() != body:
+    known = read_json(path)
+    if known is None:
+        path.touch(mode=0o600)
+        path.write_bytes(canonical_json({"digest": submission.digest, "request": dict(submission.request)}))
+    elif known.get("digest") != submission.digest:
         raise InputError(
             f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
         )

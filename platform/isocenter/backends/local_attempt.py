@@ -7,6 +7,7 @@ process number, a lock can't be mistaken for another process's after a crash or 
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from isocenter.storage.atomic import new_directory
 
 _SUPERVISOR = Path(__file__).with_name("local_supervisor.py")
 _START_LIMIT_S = 30.0
@@ -51,7 +50,7 @@ class Attempt:
 
     def result(self) -> Mapping[str, Any] | None:
         """What the supervisor wrote when the job ended; None when it has not."""
-        return _read_json(self.directory / "exit.json")
+        return read_json(self.directory / "exit.json")
 
     def start(self) -> None:
         """Start the supervisor in a session of its own. It, not this process, owns the job."""
@@ -77,7 +76,7 @@ class Attempt:
         """Tell the supervisor to stop the job; kill what is left of the job if the supervisor is gone."""
         deadline = time.monotonic() + _START_LIMIT_S
         while self.is_supervised() and self.result() is None and time.monotonic() < deadline:
-            started = _read_json(self.directory / "started.json")
+            started = read_json(self.directory / "started.json")
             if started is not None:
                 _signal(started["supervisor"], signal.SIGTERM)
                 return
@@ -87,7 +86,7 @@ class Attempt:
 
     def kill_remains(self) -> None:
         """Kill processes of this attempt that outlived their supervisor."""
-        started = _read_json(self.directory / "started.json")
+        started = read_json(self.directory / "started.json")
         if started is None or self.is_supervised():
             return
         for pid in _processes_of(self.directory.parent.parent.name, started["supervisor"]):
@@ -104,13 +103,18 @@ def attempts_of(run_directory: Path) -> list[Attempt]:
 
 
 def new_attempt(run_directory: Path, job: Mapping[str, Any]) -> Attempt:
-    """The run's next attempt, written but not started."""
-    number = len(attempts_of(run_directory)) + 1
+    """The run's next attempt, written but not started. The caller holds the run's lock.
+
+    Not flushed to disk: an attempt that a power cut made unreadable counts as one that was killed.
+    """
+    number = max((int(attempt.directory.name) for attempt in attempts_of(run_directory)), default=0) + 1
     directory = run_directory / "attempts" / str(number)
-    with new_directory(directory) as temporary:
-        (temporary / "job.json").touch(mode=0o600)
-        (temporary / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    return Attempt(directory)
+    temporary = run_directory / "attempts" / f".tmp-{number}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    (temporary / "job.json").touch(mode=0o600)
+    (temporary / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    return Attempt(temporary.rename(directory))
 
 
 @contextmanager
@@ -146,7 +150,8 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def _read_json(path: Path) -> Mapping[str, Any] | None:
+def read_json(path: Path) -> Mapping[str, Any] | None:
+    """The JSON object in the file; None if there is no such file, or it was never finished."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):

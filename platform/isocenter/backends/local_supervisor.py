@@ -121,11 +121,13 @@ def _reserve(name: str) -> None:
 
 
 def _publish(name: str, value: dict[str, Any]) -> None:
-    """Write ``value`` over the reserved bytes (JSON allows trailing blanks) and rename."""
+    """Write ``value`` over the reserved bytes (JSON allows trailing blanks) and rename.
+
+    Not flushed to disk: after a power cut a missing result means that the job is done again, and that is
+    better than a result that outlives the job's own files.
+    """
     with open(name + ".new", "r+b") as stream:
         stream.write(json.dumps(value).encode()[:_RESULT_BYTES])
-        stream.flush()
-        os.fsync(stream.fileno())
     os.replace(name + ".new", name)
 
 

@@ -86,7 +86,8 @@ class JobLauncher:
 
     def settle(self, run: RunId, outputs: Sequence[Artifact]) -> None:
         """Record that ``run`` succeeded and what it left."""
-        self.records.runs.set_outputs(run, outputs)
+        if outputs:
+            self.records.runs.set_outputs(run, outputs)
         self.records.runs.set_status(run, JobStatus(JobState.SUCCEEDED, exit_code=0))
 
     def _watch(self, step: str, handle: JobHandle) -> JobStatus:
