@@ -8,6 +8,8 @@ from pathlib import Path
 from isocenter.audit.signed_head import SignedHead, head_from_json
 from isocenter.errors import InputError
 
+_TAIL = 65_536
+
 
 def append_head(path: Path, head: SignedHead) -> None:
     """Add ``head`` to the file in one write, so that lines of several processes never mix."""
@@ -19,6 +21,16 @@ def append_head(path: Path, head: SignedHead) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
+
+
+def ends_with_head(path: Path, head: SignedHead) -> bool:
+    """Whether ``head`` is among the newest lines of the file."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL))
+            return head.line() in stream.read()
+    except FileNotFoundError:
+        return False
 
 
 def read_heads(path: Path) -> tuple[list[SignedHead], int]:

@@ -13,6 +13,8 @@ from isocenter.home import Home
 from isocenter.storage import schema
 
 _THE_ROW = select(schema.audit_head).where(schema.audit_head.c.id == 1)
+_THE_ROW_LOCKED = _THE_ROW.with_for_update()
+_UPDATE = update(schema.audit_head).where(schema.audit_head.c.id == 1)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def read_head(connection: Connection, *, lock: bool = False) -> StoredHead:
     Raises:
         IntegrityError: the row was removed or holds what we never write.
     """
-    row = connection.execute(_THE_ROW.with_for_update() if lock else _THE_ROW).one_or_none()
+    row = connection.execute(_THE_ROW_LOCKED if lock else _THE_ROW).one_or_none()
     try:
         return _parse(row)
     except (ValueError, TypeError, AttributeError) as error:
@@ -64,8 +66,8 @@ def write_head(connection: Connection, stored: StoredHead) -> None:
     """Replace the stored head, within the transaction of ``connection``."""
     if stored.head is None:
         raise ValueError("a trail never becomes empty again")
-    values = {**stored.head.__dict__, "compact_range": " ".join(item.hex() for item in stored.tree.hashes)}
-    connection.execute(update(schema.audit_head).where(schema.audit_head.c.id == 1).values(values))
+    hashes = " ".join(item.hex() for item in stored.tree.hashes)
+    connection.execute(_UPDATE, {**stored.head.__dict__, "compact_range": hashes})
 
 
 def _parse(row: Row[Any] | None) -> StoredHead:

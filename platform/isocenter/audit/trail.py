@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from isocenter.audit.export import export_trail
 from isocenter.audit.findings import VerifyResult
-from isocenter.audit.head_file import append_head, read_heads
+from isocenter.audit.head_file import append_head, ends_with_head, read_heads
 from isocenter.audit.merkle import leaf_hash
 from isocenter.audit.record import FIRST_PREVIOUS_HASH, AuditRecord, chain, moment, utc_now
 from isocenter.audit.signed_head import SignedHead, sign_head
@@ -24,6 +24,7 @@ from isocenter.home import Home
 from isocenter.storage import schema
 from isocenter.storage.database import Database, after_commit
 
+_INSERT = insert(schema.audit_records)
 _HINT = "Run `isocenter audit verify`; nothing can be recorded until the trail is restored from a backup."
 
 
@@ -65,9 +66,8 @@ class AuditTrail:
         """The newest signed head, made sure to be in ``HOME/audit/heads.jsonl``; None for an empty trail."""
         with self._database.read() as connection:
             head = read_head(connection).head
-        file = heads_file(self._home)
-        if head is not None and (not file.exists() or head not in read_heads(file)[0]):
-            append_head(file, head)
+        if head is not None and not ends_with_head(heads_file(self._home), head):
+            append_head(heads_file(self._home), head)
         return head
 
     def list(
@@ -115,7 +115,7 @@ class AuditTrail:
         record = chain(event, stored.tree.size + 1, previous_hash)
         tree = stored.tree.append(leaf_hash(record.canonical()))
         head = sign_head(key, tree.size, tree.root().hex(), record.hash, moment(utc_now()))
-        connection.execute(insert(schema.audit_records).values(record.__dict__))
+        connection.execute(_INSERT, record.__dict__)
         write_head(connection, StoredHead(head, tree))
         after_commit(connection, lambda: append_head(heads_file(self._home), head))
         return record.sequence

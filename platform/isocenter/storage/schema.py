@@ -56,6 +56,8 @@ _NAME = String(128)
 _DIGEST = String(71)
 _RUN_ID = String(26)
 _HASH = String(64)
+# On SQLite only INTEGER is the row's own number; BIGINT would be a second index to write.
+_ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 runs = Table(
     "runs",
@@ -184,7 +186,7 @@ approvals = Table(
 audit_records = Table(
     "audit_records",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", _ROW_NUMBER, primary_key=True, autoincrement=False),
     Column("at", String(27), nullable=False),
     Column("actor", _NAME, nullable=False),
     Column("action", _NAME, nullable=False),
