@@ -2,8 +2,8 @@
 
     python bench/records.py [--runs 200] [--folder DIR] [--install] [--json]
 
-SQLite with ``synchronous=FULL``: each commit waits for the disk. So beside ours stand a bare chained row and one
-flushed write of 4 KiB. ``--folder`` says on which disk (default: the checkout's). ``--install`` makes
+SQLite with ``synchronous=FULL``: each commit waits for the disk. So beside ours stand a bare chained row and
+one flushed write of 4 KiB. ``--folder`` says on which disk (default: the checkout's). ``--install`` makes
 ``.bench-venv`` with MLflow (by uv); without it that row is left out, and that is said.
 Registering here means: version, card and signed audit record in one transaction, with the artifact published
 before. MLflow's ``create_model_version`` writes a row and keeps no audit.
