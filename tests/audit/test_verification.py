@@ -14,6 +14,7 @@ from isocenter.audit.record import FIRST_PREVIOUS_HASH, AuditRecord, chain
 from isocenter.audit.signed_head import SignedHead, sign_head
 from isocenter.audit.signing_key import SigningKey, load_signing_key
 from isocenter.audit.stored_head import heads_file
+from isocenter.audit.verification import verify_export
 from isocenter.domain.audit_event import AuditEvent
 from isocenter.errors import InputError
 from isocenter.home import Home
@@ -254,6 +255,38 @@ def test_an_export_holds_what_an_auditor_needs(exported: Path, ten_records: Audi
     for number in range(3):
         ten_records.append(AuditEvent("alice", "step.done", f"later:{number}"))
     assert ten_records.verify(exported / "heads.jsonl", exported / "signing.pub").ok
+
+
+def test_an_export_can_be_checked_without_its_store(exported: Path) -> None:
+    result = verify_export(exported)
+    assert result.ok and (result.records, result.heads) == (ALL, ALL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ('"actor":"alice"', '"actor":"mallory"', 1),
+        ('"number":4', '"number":5', 4),
+        ('{"action"', "no json", 1),
+        ('"details":{"number":7}', '"details":7', 7),
+    ],
+)
+def test_an_export_that_was_edited_is_found(exported: Path, old: str, new: str, first: int) -> None:
+    file = exported / "records.jsonl"
+    file.write_text(file.read_text().replace(old, new))
+    assert verify_export(exported).first_bad == first
+
+
+def test_an_export_that_was_cut_or_signed_by_another_is_found(exported: Path, tmp_path: Path) -> None:
+    file = exported / "records.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:6]))
+    assert verify_export(exported).first_bad == 7
+    other = tmp_path / "other.pub"
+    other.write_bytes(SigningKey(b"\x07" * 32).public.pem())
+    assert Fault.SIGNATURE in {problem.fault for problem in verify_export(exported, other).problems}
+    file.unlink()
+    with pytest.raises(InputError, match="records"):
+        verify_export(exported)
 
 
 def test_whoever_has_the_key_and_rewrites_all_is_found_by_the_export(

@@ -79,6 +79,10 @@ def test_an_export_proves_a_later_trail(trail: AuditTrail, isocenter_cli: Cli, t
     trail.append(AuditEvent("alice", "step.done", "step:6"))
     files = ("--heads", tmp_path / "kept" / "heads.jsonl", "--public-key", tmp_path / "kept" / "signing.pub")
     assert isocenter_cli("audit", "verify", *files).returncode == 0
+    alone = isocenter_cli("audit", "verify", "--export", tmp_path / "kept", "--json")
+    assert json.loads(alone.stdout)["records"] == 5
+    assert isocenter_cli("audit", "verify", "--export", tmp_path / "kept", *files[:2]).returncode == 2
+    assert isocenter_cli("audit", "verify", "--export", tmp_path / "absent").returncode == 3
 
 
 def test_files_that_can_not_be_used_are_bad_input(

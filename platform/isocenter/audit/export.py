@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from isocenter.audit.export_files import HEADS, PUBLIC_KEY, RECORDS
 from isocenter.audit.signing_key import public_key_file
 from isocenter.audit.stored_head import heads_file
 from isocenter.audit.verification import stored_records
@@ -10,10 +11,6 @@ from isocenter.errors import InputError
 from isocenter.home import Home
 from isocenter.storage.atomic import write_bytes
 from isocenter.storage.database import Database
-
-RECORDS = "records.jsonl"
-HEADS = "heads.jsonl"
-PUBLIC_KEY = "signing.pub"
 
 
 def export_trail(home: Home, database: Database, directory: Path) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from isocenter.audit.export import export_trail
 from isocenter.audit.findings import VerifyResult
 from isocenter.audit.head_file import append_head, ends_with_head, read_heads
 from isocenter.audit.merkle import leaf_hash
@@ -17,7 +16,6 @@ from isocenter.audit.record import FIRST_PREVIOUS_HASH, AuditRecord, chain, mome
 from isocenter.audit.signed_head import SignedHead, sign_head
 from isocenter.audit.signing_key import SigningKey, load_signing_key
 from isocenter.audit.stored_head import StoredHead, heads_file, read_head, write_head
-from isocenter.audit.verification import verify_trail
 from isocenter.domain.audit_event import AuditEvent
 from isocenter.errors import IntegrityError
 from isocenter.home import Home
@@ -93,6 +91,8 @@ class AuditTrail:
         Raises:
             InputError: one of the files can't be read.
         """
+        from isocenter.audit.verification import verify_trail
+
         return verify_trail(self._home, self._database, exported_heads, public_key)
 
     def export(self, directory: Path) -> int:
@@ -104,6 +104,8 @@ class AuditTrail:
         Raises:
             InputError: ``directory`` can't be written.
         """
+        from isocenter.audit.export import export_trail
+
         self.sign_head()
         return export_trail(self._home, self._database, directory)
 

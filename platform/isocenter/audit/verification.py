@@ -5,20 +5,22 @@ row), the chain (whoever edits a row and its hash), the signed heads (whoever re
 signing key). Heads that were exported earlier hold even against someone who has the key.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from isocenter.audit.chain_check import walk_records
+from isocenter.audit.chain_check import Walk, walk_records
+from isocenter.audit.export_files import HEADS, PUBLIC_KEY, RECORDS
 from isocenter.audit.findings import Fault, Problem, VerifyResult
 from isocenter.audit.head_file import read_heads
-from isocenter.audit.record import AuditRecord
+from isocenter.audit.record import AuditRecord, from_json
 from isocenter.audit.signed_head import SignedHead
 from isocenter.audit.signing_key import PublicKey, own_public_key, read_public_key
 from isocenter.audit.stored_head import heads_file, read_head
-from isocenter.errors import IntegrityError
+from isocenter.errors import InputError, IntegrityError
 from isocenter.home import Home
 from isocenter.storage import schema
 from isocenter.storage.database import Database
@@ -51,11 +53,25 @@ def verify_trail(
     with database.read() as connection:
         heads += _from_database(connection, key)
         walk = walk_records(stored_records(connection), heads.genuine)
-    problems = (*([walk.problem] if walk.problem else []), *heads.problems)
     if walk.count and key is None:
         text = "There is no public key to check signatures with."
-        problems = (*problems, Problem(Fault.SIGNATURE, None, text))
-    return VerifyResult(walk.count, len(set(heads.genuine)), walk.tree.root().hex(), problems, heads.warnings)
+        heads += _Heads(problems=(Problem(Fault.SIGNATURE, None, text),))
+    return _result(walk, heads)
+
+
+def verify_export(directory: Path, public_key: Path | None = None) -> VerifyResult:
+    """Check what :func:`isocenter.audit.export.export_trail` wrote, without any store.
+
+    Args:
+        directory: holds ``records.jsonl``, ``heads.jsonl`` and ``signing.pub``.
+        public_key: the key that the trail is known to be signed with; None believes the one in the directory.
+
+    Raises:
+        InputError: a file can't be read.
+    """
+    key = read_public_key(public_key or directory / PUBLIC_KEY)
+    heads = _from_file(directory / HEADS, key, "the export's heads")
+    return _result(walk_records(_exported_records(directory / RECORDS), heads.genuine), heads)
 
 
 def stored_records(connection: Connection) -> Iterator[AuditRecord]:
@@ -63,6 +79,23 @@ def stored_records(connection: Connection) -> Iterator[AuditRecord]:
     query = select(schema.audit_records).order_by(schema.audit_records.c.sequence)
     for row in connection.execution_options(yield_per=_BATCH).execute(query):
         yield AuditRecord(**row._asdict())
+
+
+def _exported_records(path: Path) -> Iterator[AuditRecord]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"The records in {path} can't be read: {error.strerror}.") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            yield from_json(json.loads(line))
+        except (ValueError, RecursionError):
+            yield AuditRecord(number, *[""] * 7)  # matches no hash, so it is found as edited
+
+
+def _result(walk: Walk, heads: _Heads) -> VerifyResult:
+    problems = (*([walk.problem] if walk.problem else []), *heads.problems)
+    return VerifyResult(walk.count, len(set(heads.genuine)), walk.tree.root().hex(), problems, heads.warnings)
 
 
 def _from_file(path: Path, key: PublicKey | None, name: str) -> _Heads:

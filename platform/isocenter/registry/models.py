@@ -77,19 +77,8 @@ class ModelRegistry:
             known = self._lookup.with_digest(connection, name, artifact.digest)
             if known is not None:
                 return known
-            number = _next_number(connection, name)
-            row = {
-                "model": name,
-                "number": number,
-                "artifact_digest": artifact.digest,
-                "dataset_digest": dataset_digest,
-                "run": run,
-                "metrics": dict(metrics),
-                "created_by": who,
-                "created_at": datetime.now(UTC),
-            }
-            connection.execute(insert(schema.model_versions).values(row))
-            version = self._lookup.find(connection, ModelReference(name, number))
+            facts = {"artifact_digest": artifact.digest, "dataset_digest": dataset_digest, "run": run}
+            version = self._insert(connection, name, {**facts, "metrics": dict(metrics), "created_by": who})
             card_records.add_revision(connection, version, 1, card, who)
             details = {"artifact": artifact.digest, "dataset": dataset_digest, "run": run}
             self._audit(connection, "model.register", version, who, details)
@@ -217,6 +206,12 @@ class ModelRegistry:
             query = select(schema.models.c.name).where(schema.models.c.name == name)
             connection.execute(query.with_for_update()).one()
             yield connection
+
+    def _insert(self, connection: Connection, name: str, facts: Mapping[str, Any]) -> ModelVersion:
+        number = _next_number(connection, name)
+        row = {"model": name, "number": number, "created_at": datetime.now(UTC), **facts}
+        connection.execute(insert(schema.model_versions).values(row))
+        return self._lookup.find(connection, ModelReference(name, number))
 
     def _move(
         self, connection: Connection, version: ModelVersion, alias: Alias, actor: str, reason: str

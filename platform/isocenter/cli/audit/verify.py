@@ -17,23 +17,22 @@ _FILE = click.Path(path_type=Path)
     epilog="""\b
 Examples:
   isocenter audit verify
-  isocenter audit verify --heads /mnt/usb/heads.jsonl --public-key /mnt/usb/signing.pub"""
+  isocenter audit verify --heads /mnt/usb/heads.jsonl --public-key /mnt/usb/signing.pub
+  isocenter audit verify --export /mnt/usb --public-key known.pub     (without this store)"""
 )
 @click.option("--heads", type=_FILE, help="heads.jsonl of an earlier export, kept off this machine.")
 @click.option("--public-key", type=_FILE, help="signing.pub of that export; else this store's own.")
+@click.option("--export", "directory", type=_FILE, help="Check an exported directory instead of this store.")
 @json_option
-def command(heads: Path | None, public_key: Path | None, as_json: bool) -> None:
+def command(heads: Path | None, public_key: Path | None, directory: Path | None, as_json: bool) -> None:
     """Check every audit record, the chain and every signed head.
 
     Finds edited, removed, inserted and reordered records and a cut end, and names the first bad record (exit
     code 6). With --heads it also finds that somebody who had the signing key rewrote the trail since then.
     """
-    from isocenter.audit.trail import AuditTrail
-    from isocenter.home import open_home
-    from isocenter.storage.database import open_database
-
-    home = open_home()
-    result = AuditTrail(home, open_database(home)).verify(heads, public_key)
+    if directory is not None and heads is not None:
+        raise click.UsageError("Choose one of --heads and --export.")
+    result = _verify_store(heads, public_key) if directory is None else _verify_export(directory, public_key)
     if as_json:
         _print_json(result)
     else:
@@ -42,6 +41,21 @@ def command(heads: Path | None, public_key: Path | None, as_json: bool) -> None:
         from isocenter.errors import IntegrityError
 
         raise SystemExit(IntegrityError.exit_code)
+
+
+def _verify_store(heads: Path | None, public_key: Path | None) -> "VerifyResult":
+    from isocenter.audit.trail import AuditTrail
+    from isocenter.home import open_home
+    from isocenter.storage.database import open_database
+
+    home = open_home()
+    return AuditTrail(home, open_database(home)).verify(heads, public_key)
+
+
+def _verify_export(directory: Path, public_key: Path | None) -> "VerifyResult":
+    from isocenter.audit.verification import verify_export
+
+    return verify_export(directory, public_key)
 
 
 def _print_json(result: "VerifyResult") -> None:

@@ -1,0 +1,5 @@
+"""Names of the files of an exported trail."""
+
+RECORDS = "records.jsonl"
+HEADS = "heads.jsonl"
+PUBLIC_KEY = "signing.pub"
