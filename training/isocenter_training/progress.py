@@ -98,7 +98,11 @@ class Bar:
         if now - self._last < _REDRAW_S:
             return
         self._last = now
-        text = "  ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in facts().items())
+        text = "  ".join(
+            f"{name.replace('_', ' ')} {_short(value)}"
+            for name, value in facts().items()
+            if value is not None
+        )
         self._progress.update(self._task, completed=done, facts=text)
 
     def close(self) -> None:

@@ -116,6 +116,8 @@ class TrainingLoop:
             if self._at.group.any(self._at.stop.received):
                 self._save()
                 raise Stopped
+        state.loss_sum.item()  # waits for the device
+        state.seconds = time.monotonic() - begin
         self._end_epoch()
 
     def _step(self, batch: Batch) -> Tensor:

@@ -2,7 +2,7 @@
 
     python -m monai.bundle run run --config_file configs/inference.json --bundle_root . --files "['a.dcm']"
 
-prints a logit for each file, given that ``isocenter-training`` is installed.
+prints a logit for each file. It needs ``isocenter-training`` and, for MONAI's command line, ``fire``.
 """
 
 from pathlib import Path
@@ -70,6 +70,6 @@ def inference_config(plan: TrainingPlan) -> dict[str, Any]:
         "dataset": {"_target_": "Dataset", "data": "@files", "transform": "@preprocessing"},
         "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 16, "num_workers": 0},
         "inferer": {"_target_": "SimpleInferer"},
-        "logits": "$[float(z) for x in @dataloader for z in @inferer(x.to(@device), @network)[:, 0]]",
+        "logits": "$[z for x in @dataloader for z in @inferer(x.to(@device), @network)[:, 0].tolist()]",
         "run": ["$print(@logits)"],
     }

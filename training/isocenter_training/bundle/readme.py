@@ -26,7 +26,7 @@ a decision need the temperature and threshold that evaluation chose on validatio
   dense, aspect kept, padded with 0), output `logit` float32 [N, 1]. Normalisation is in the graph.
 - `models/model.safetensors`: the same for torch: `isocenter_training.bundle.load_network(DIR)`.
 - `configs/plan.json`: what was trained; `configs/preprocessing.json`: what happens to pixels before.
-- `configs/inference.json`: for MONAI, with `isocenter-training` installed:
+- `configs/inference.json`: for MONAI, with `isocenter-training` and `fire` installed:
 
       python -m monai.bundle run run --config_file configs/inference.json --bundle_root . --files "['a.dcm']"
 
