@@ -17,7 +17,13 @@ from isocenter.domain.artifact import MediaType
 from isocenter.domain.audit_event import Outcome
 from isocenter.domain.run import JobState, RunId
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import InputError, JobFailedError
+from isocenter.errors import (
+    EnvironmentFaultError,
+    InputError,
+    IntegrityError,
+    IsocenterError,
+    JobFailedError,
+)
 from isocenter.home import Home
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.job_step import job_step
@@ -217,6 +223,25 @@ def test_failed_job_says_why_and_the_same_run_goes_on(records: Records, tmp_path
     (run,) = records.runs.list()
     assert (run.id, run.state, len(run.attempts)) == (failed.id, JobState.SUCCEEDED, 2)
     assert [word for word in notes.told if word.endswith(" work")][1::2] == ["new work", "resumed work"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1, JobFailedError),
+        (3, InputError),
+        (6, IntegrityError),
+        (7, EnvironmentFaultError),
+        (9, JobFailedError),
+    ],
+)
+def test_exit_code_of_a_job_says_what_kind_of_failure_it_was(
+    records: Records, code: int, kind: type[IsocenterError]
+) -> None:
+    source = f"import sys; print('The reason.', file=sys.stderr); sys.exit({code})"
+    with pytest.raises(kind, match="The reason") as caught:
+        Runner(records, Silent(), "test").run([program_step(records, source)])
+    assert type(caught.value) is kind
 
 
 PIPELINE = """

@@ -1,11 +1,16 @@
 """Pneumonia: patches of lung where fluid replaced air."""
 
+from collections import deque
+
 import numpy as np
 
 from isocenter.demo.branching import tree
 from isocenter.demo.plane import Image, Plane, ellipse, inside
 from isocenter.demo.soft_tissue import Lung
 from isocenter.demo.texture import fractal_texture
+
+# Cubic centimetres of lost air below which a reader could overlook it.
+_LEAST_VISIBLE = 180.0
 
 
 def consolidation(random: np.random.Generator, plane: Plane, lungs: tuple[Lung, Lung], air: Image) -> Image:
@@ -23,17 +28,22 @@ def consolidation(random: np.random.Generator, plane: Plane, lungs: tuple[Lung, 
     clouds = fractal_texture(random, plane.shape, plane.spacing, exponent=2.6, largest=5.0)
     fluff = fractal_texture(random, plane.shape, plane.spacing, exponent=1.9, largest=1.0)
     fill = np.zeros(plane.shape, np.float32)
-    for lung in _chosen_lungs(random, lungs, pattern):
-        for _ in range(int(random.integers(2, 5)) if pattern == "patchy" else 1):
-            centre = _visible_place(random, plane, lung, air)
-            fill = np.maximum(fill, _opacity(random, plane, lung, centre, pattern, clouds))
+    places = deque(_chosen_lungs(random, lungs, pattern))
+    while places:
+        lung = places.popleft()
+        centre = _visible_place(random, plane, lung, air)
+        fill = np.maximum(fill, _opacity(random, plane, lung, centre, pattern, clouds))
+        if not places and float((fill * air).sum()) * plane.spacing**2 < _LEAST_VISIBLE:
+            places.append(lung)
     fill *= np.clip(0.9 + 0.10 * fluff, 0.4, 1.2)
     return np.asarray(np.clip(fill - _air_bronchogram(random, plane, fill), 0, 0.97), dtype=np.float32)
 
 
 def _chosen_lungs(random: np.random.Generator, lungs: tuple[Lung, Lung], pattern: str) -> tuple[Lung, ...]:
+    """The lung of each opacity to draw."""
     both = random.random() < (0.15 if pattern == "lobar" else 0.5)
-    return lungs if both else (lungs[int(random.integers(2))],)
+    chosen = lungs if both else (lungs[int(random.integers(2))],)
+    return chosen * (int(random.integers(2, 4)) if pattern == "patchy" else 1)
 
 
 def _visible_place(random: np.random.Generator, plane: Plane, lung: Lung, air: Image) -> tuple[float, float]:
@@ -56,7 +66,7 @@ def _opacity(
 ) -> Image:
     """One opacity with a cloudy border; a lobar one may end sharply at a fissure."""
     size = {"lobar": (3.9, 5.8), "patchy": (2.1, 3.1), "hazy": (5.0, 7.0)}[pattern]
-    strength = {"lobar": (0.40, 0.80), "patchy": (0.40, 0.75), "hazy": (0.26, 0.42)}[pattern]
+    strength = {"lobar": (0.48, 0.88), "patchy": (0.48, 0.82), "hazy": (0.30, 0.45)}[pattern]
     radii = random.uniform(*size), random.uniform(*size)
     shape = ellipse(plane, centre, radii, random.uniform(-40, 40))
     border = inside(0.75 - shape + 0.55 * clouds, 0.45)
@@ -79,4 +89,4 @@ def _air_bronchogram(random: np.random.Generator, plane: Plane, fill: Image) -> 
     air = tree(
         random, plane, root=start, directions=(outward, outward - 0.6), length=2.2, radius=0.16, generations=4
     )
-    return np.asarray(np.minimum(air * 2.2, 0.6) * fill, dtype=np.float32)
+    return np.asarray(np.minimum(air * 2.2, 0.5) * fill, dtype=np.float32)

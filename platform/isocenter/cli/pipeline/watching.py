@@ -7,12 +7,24 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
 
 from isocenter.domain.run import RunId
 from isocenter.pipelines.step import StepResult, StepState
 
-_FIGURES = ("loss", "validation_auroc")
+_FIGURES = {"loss": "loss", "validation_auroc": "AUROC"}
+
+
+class _Time(ProgressColumn):
+    """The time left where the job tells it, else the time since the step began."""
+
+    def render(self, task: Task) -> Text:
+        """One short text."""
+        left = task.fields["left"]
+        if isinstance(left, int | float):
+            return Text(f"{timedelta(seconds=round(left))} left")
+        return Text(str(timedelta(seconds=round(task.elapsed or 0))))
 
 
 class TerminalObserver:
@@ -25,10 +37,9 @@ class TerminalObserver:
         self._console = console
         self._bar = Progress(
             TextColumn("[bold]{task.description:<9}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
+            _Time(),
             TextColumn("[dim]{task.fields[figures]}"),
             console=console,
             transient=True,
@@ -49,7 +60,7 @@ class TerminalObserver:
 
     def step_started(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
-        self._task = self._bar.add_task(step, total=None, count="", left="", figures="")
+        self._task = self._bar.add_task(step, total=None, count="", left=None, figures="")
         if not self._console.is_terminal:
             self._console.print(f"{step} ...")
 
@@ -74,8 +85,8 @@ class TerminalObserver:
             self._task,
             completed=done,
             total=total,
-            count=f"{done}/{total} {event.get('unit', '')}s" if total else "",
-            left=_time_left(event.get("eta_s")),
+            count=f"{done}/{total}" if total else "",
+            left=event.get("eta_s"),
             figures=escape(_figures(event)),
         )
 
@@ -91,16 +102,10 @@ class TerminalObserver:
         )
 
 
-def _time_left(seconds: Any) -> str:
-    if not isinstance(seconds, int | float):
-        return ""
-    return f"{timedelta(seconds=round(seconds))} left"
-
-
 def _figures(event: Mapping[str, Any]) -> str:
     parts = []
     if "epoch" in event and "epochs" in event:
         parts.append(f"epoch {event['epoch']}/{event['epochs']}")
     known = [name for name in _FIGURES if isinstance(event.get(name), int | float)]
-    parts += [f"{name.replace('_', ' ')} {event[name]:.3f}" for name in known]
+    parts += [f"{_FIGURES[name]} {event[name]:.2f}" for name in known]
     return "  ".join(parts)
