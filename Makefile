@@ -6,6 +6,8 @@ SHELL := bash
 
 PYTHON ?= python3
 EXTRAS ?=
+# Compiling torch takes longer than uv waits by default on a slow or busy machine.
+export UV_COMPILE_BYTECODE_TIMEOUT ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --constraint constraints.txt \

@@ -58,7 +58,11 @@ def reasons(chunks: list[Chunk]) -> dict[str, str]:
 
 def children() -> Iterator[psutil.Process]:
     for child in psutil.Process().children():
-        if any("decode_worker" in word for word in child.cmdline()):
+        try:
+            command = child.cmdline()
+        except psutil.NoSuchProcess:  # it has ended, perhaps not been waited for yet
+            continue
+        if any("decode_worker" in word for word in command):
             yield child
 
 
