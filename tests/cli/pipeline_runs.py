@@ -13,7 +13,7 @@ from typing import Any
 _FOLDERS = Path(__file__).parents[1] / "pipelines" / "xray_folder.py"
 TINY = (
     *("--set", "image_size=32", "--set", "network.arguments.widen_factor=0.25"),
-    *("--set", "budget.batch_size=4", "--epochs", "8", "--threads", "1", "--processes", "1"),
+    *("--set", "budget.batch_size=4", "--epochs", "12", "--threads", "1", "--processes", "1"),
 )
 
 

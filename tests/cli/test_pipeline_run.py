@@ -209,19 +209,26 @@ def _epochs(store: Path) -> int:
     return sum(len(path.read_text().splitlines()) for path in store.glob("runs/*/output/metrics.jsonl"))
 
 
-def test_killed_in_training_then_two_pipelines_at_once(
+def test_interrupted_then_killed_in_training_then_two_pipelines_at_once(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path, words: list[str]
 ) -> None:
-    """The power goes in an early epoch; then two pipelines start: one trains on, both end well.
+    """Ctrl-C, then the power goes in a later epoch; then two pipelines start: one trains on, both end well.
 
     What they make is, to the byte, what the undisturbed pipeline made in another store.
     """
     store = tmp_path / "store"
     first = start(store, words)
     wait_until(lambda: _epochs(store) >= 2)
-    first.kill()
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=300)
+    assert first.returncode == 130
+    assert "Interrupted. Run the same command again to continue." in said
+    assert run_json(store, ["run", "list"])[0]["state"] == "cancelled"
+    second = start(store, words)
+    wait_until(lambda: _epochs(store) >= 5)
+    second.kill()
     _kill_job(store)
-    first.communicate()
+    second.communicate()
     assert json.loads(run(store, ["run", "list", "--json"]).stdout)[0]["state"] == "failed"
     both = [start(store, [*words, "--json"]) for _ in range(2)]
     printed = [process.communicate(timeout=600) for process in both]
@@ -231,7 +238,7 @@ def test_killed_in_training_then_two_pipelines_at_once(
     assert len({summary["digest"] for summary in summaries}) == 1
     assert [made(summary) for summary in summaries] == [made(trained[1])] * 2
     runs = run_json(store, ["run", "list"])
-    assert [(found["name"], found["attempts"]) for found in runs] == [("evaluate", 1), ("train", 2)]
+    assert [(found["name"], found["attempts"]) for found in runs] == [("evaluate", 1), ("train", 3)]
     log = run(store, ["run", "logs", runs[1]["id"]]).stdout
     assert "Continuing from the checkpoint" in log
     assert len(versions(store)) == 1

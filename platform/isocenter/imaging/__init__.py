@@ -6,10 +6,11 @@ so that a model never sees an image decoded in two ways.
 
 from isocenter.imaging.limits import DEFAULT_LIMITS, Limits
 from isocenter.imaging.pixel_digest import pixel_digest
-from isocenter.imaging.preparation import prepare, to_unit
+from isocenter.imaging.preparation import prepare
 from isocenter.imaging.radiograph import AcquisitionAttributes, Identity, PreparedRadiograph, Radiograph
 from isocenter.imaging.reader import read_prepared, read_radiograph
 from isocenter.imaging.refusal import RefusalReason, Refused
+from isocenter.imaging.unit_range import to_unit
 
 __all__ = [
     "DEFAULT_LIMITS",

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.imaging.image_pixel import ImagePixel
+from isocenter.imaging.unit_range import to_steps
 
 Values = NDArray[np.float64]
 Cells = NDArray[np.uint8] | NDArray[np.uint16]
 # Pixels looked up at a time: the widened indices stay in the processor's cache.
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ class Grayscale:
 
 
 @lru_cache(maxsize=32)
-def display_table(pixel: ImagePixel, transforms: Grayscale) -> NDArray[np.float32]:
-    """Display value in 0..1 for each possible pixel cell: float32 [2^BitsAllocated], read-only.
+def display_table(pixel: ImagePixel, transforms: Grayscale) -> NDArray[np.uint16]:
+    """Display value for each possible pixel cell: uint16 [2^BitsAllocated], read-only.
 
-    1 is white; MONOCHROME1 is inverted here, once; padding is 0.
+    65535 is white; MONOCHROME1 is inverted here, once; padding is 0.
     """
     stored = stored_values(pixel)
     shown = _shown(stored.astype(np.float64), pixel, transforms)
@@ -105,7 +106,7 @@ def display_table(pixel: ImagePixel, transforms: Grayscale) -> NDArray[np.float3
     if transforms.padding is not None:
         low, high = transforms.padding
         shown[(stored >= low) & (stored <= high)] = 0.0
-    table = shown.astype(np.float32)
+    table = to_steps(shown)
     table.setflags(write=False)
     return table
 
@@ -119,16 +120,16 @@ def look_up(table: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:
     return shown
 
 
-def look_up_bands(table: NDArray[np.float32], cells: Cells, multiple: int) -> Iterator[NDArray[np.float32]]:
+def look_up_bands(table: NDArray[np.uint16], cells: Cells, multiple: int) -> Iterator[NDArray[np.uint16]]:
     """``table[cells]`` in bands of rows that stay in the processor's cache, in one buffer used again.
 
     Args:
-        table: float32 [2^BitsAllocated].
+        table: uint16 [2^BitsAllocated].
         cells: unsigned [rows, columns].
         multiple: each band but the last has a multiple of so many rows.
     """
     rows = max(1, CHUNK // cells.shape[1] // multiple) * multiple
-    buffer = np.empty((min(rows, len(cells)), cells.shape[1]), np.float32)
+    buffer = np.empty((min(rows, len(cells)), cells.shape[1]), np.uint16)
     for top in range(0, len(cells), rows):
         band = cells[top : top + rows]
         yield np.take(table, band, out=buffer[: len(band)], mode="clip")

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from isocenter.imaging.unit_range import to_steps
+
 
 class PixelHash(Protocol):
     """A digest that is being computed."""
@@ -18,17 +20,24 @@ class PixelHash(Protocol):
 
 
 def pixel_digest(pixels: NDArray[np.float32]) -> str:
-    """``sha256:<64 hex>`` over the shape and the little-endian float32 values of ``pixels``."""
-    values = np.ascontiguousarray(pixels, dtype="<f4")
-    rows, columns = values.shape
-    digest = begin_digest(rows, columns)
-    digest.update(values.data)
+    """``sha256:<64 hex>`` over the shape and the values of ``pixels`` in steps of 1/65535.
+
+    Args:
+        pixels: float32 [rows, columns] in 0..1.
+    """
+    digest = begin_digest(*pixels.shape)
+    digest.update(little_endian(to_steps(pixels)))
     return named(digest)
 
 
 def begin_digest(rows: int, columns: int) -> PixelHash:
-    """The digest of an image of this shape whose rows are yet to be added, as little-endian float32."""
+    """The digest of an image of this shape, whose rows are yet to be added as ``little_endian``."""
     return hashlib.sha256(f"({rows}, {columns})".encode())
+
+
+def little_endian(steps: NDArray[np.uint16]) -> memoryview:
+    """The bytes of ``steps``, row by row."""
+    return np.ascontiguousarray(steps, "<u2").data
 
 
 def named(digest: PixelHash) -> str:

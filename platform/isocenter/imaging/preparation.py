@@ -1,15 +1,16 @@
 """From a radiograph to the square tile that the model sees. Training, evaluation and serving share this."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-TOP = 65535
+from isocenter.imaging.unit_range import TOP, to_steps
+
 # Whole pixels are averaged down to no less than this many times the target before the exact filter: three
-# times as fast, and by Pillow's documentation of reducing_gap not to be told from the exact filter alone.
+# times as fast, and not to be told from the exact filter alone (Pillow's documentation of reducing_gap).
 REDUCING_GAP = 3.0
 
 
@@ -28,12 +29,7 @@ def prepare(pixels: NDArray[np.float32], size: int) -> NDArray[np.uint16]:
     """
     rows, columns = pixels.shape
     letterbox = Letterbox.of(rows, columns, size)
-    return letterbox.tile(letterbox.reduce(pixels))
-
-
-def to_unit(tile: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Tile values back to float32 in 0..1; any shape."""
-    return np.divide(tile, np.float32(TOP), dtype=np.float32)
+    return letterbox.tile(letterbox.reduce(to_steps(pixels)))
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,22 @@ class Letterbox:
         down, across = int(rows / height / REDUCING_GAP) or 1, int(columns / width / REDUCING_GAP) or 1
         return cls(rows, columns, size, height, width, down, across)
 
-    def reduce(self, band: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Average whole pixels. Bands whose rows are a multiple of ``down`` give the rows of the whole."""
-        return np.asarray(Image.fromarray(band).reduce((self.across, self.down)))
+    def reduce(self, steps: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """Average ``down`` x ``across`` pixels to one, in exact integer sums.
+
+        Bands whose rows are a multiple of ``down`` give the rows that the whole image gives.
+
+        Args:
+            steps: uint16 [rows, columns], display values in steps of 1/65535.
+
+        Returns:
+            float32 [rows / down, columns / across], rounded up, in 0..1.
+        """
+        kind = np.uint32 if self.down * self.across * TOP < 1 << 32 else np.uint64
+        sums = _sums(_sums(steps, self.down, kind).T, self.across, kind).T
+        rows, columns = steps.shape
+        counts = np.outer(_counts(rows, self.down), _counts(columns, self.across))
+        return np.asarray(sums / (counts * float(TOP)), np.float32)
 
     def tile(self, reduced: NDArray[np.float32]) -> NDArray[np.uint16]:
         """The tile, from the whole reduced image."""
@@ -77,5 +86,19 @@ class Letterbox:
         top, left = (self.size - self.height) // 2, (self.size - self.width) // 2
         tile = np.zeros((self.size, self.size), np.uint16)
         inside = tile[top : top + self.height, left : left + self.width]
-        inside[:] = np.rint(np.clip(np.asarray(scaled), 0.0, 1.0) * TOP)
+        inside[:] = to_steps(np.asarray(scaled))
         return tile
+
+
+def _sums(values: NDArray[Any], step: int, kind: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    """Sums of ``step`` rows each; the last of what is left."""
+    total = values[::step].astype(kind)
+    for offset in range(1, min(step, len(values))):
+        part = values[offset::step]
+        total[: len(part)] += part
+    return total
+
+
+def _counts(length: int, step: int) -> NDArray[np.int64]:
+    """How many rows went into each of the sums."""
+    return np.minimum(step, length - np.arange(0, length, step))

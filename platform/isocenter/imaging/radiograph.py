@@ -74,7 +74,7 @@ class Radiograph:
     """One radiograph, ready for use.
 
     Attributes:
-        pixels: float32 [rows, columns] in 0..1, as displayed: 1 is white, and bone is white.
+        pixels: float32 [rows, columns] in 0..1 in steps of 1/65535, as displayed: 1 is white, as bone is.
         attributes: how it was made.
         identity: who and which.
     """

@@ -15,13 +15,14 @@ from isocenter.imaging.grayscale import Cells, display_table, look_up, look_up_b
 from isocenter.imaging.image_pixel import image_pixel
 from isocenter.imaging.limits import DEFAULT_LIMITS, Limits
 from isocenter.imaging.pixel_data import read_cells
-from isocenter.imaging.pixel_digest import begin_digest, named
+from isocenter.imaging.pixel_digest import begin_digest, little_endian, named
 from isocenter.imaging.preparation import Letterbox
 from isocenter.imaging.radiograph import AcquisitionAttributes, Identity, PreparedRadiograph, Radiograph
 from isocenter.imaging.refusal import RefusalReason, Refused
 from isocenter.imaging.sop_class import require_radiograph
 from isocenter.imaging.tags import Tag
 from isocenter.imaging.transforms import read_transforms
+from isocenter.imaging.unit_range import to_unit
 from isocenter.imaging.values import ascii_text
 
 UNFORESEEN = "The file is malformed in a way that the reader does not know."
@@ -39,14 +40,16 @@ def read_radiograph(source: Path | bytes | BinaryIO, *, limits: Limits = DEFAULT
         limits: how large the image may be; checked before anything is allocated for it.
 
     Returns:
-        Pixels as displayed (float32 [rows, columns], 0..1, 1 is white), acquisition attributes, identity.
+        Pixels as displayed (float32 [rows, columns], 0..1 in steps of 1/65535, 1 is white), acquisition
+        attributes, identity.
 
     Raises:
         Refused: the file can't be used; ``reason`` says why.
     """
     with _refusing(), open_source(source, limits) as opened:
         decoded = _decode(opened, limits)
-        return Radiograph(look_up(decoded.table, decoded.cells), decoded.attributes, decoded.identity)
+        pixels = look_up(to_unit(decoded.table), decoded.cells)
+        return Radiograph(pixels, decoded.attributes, decoded.identity)
 
 
 def read_prepared(
@@ -75,7 +78,7 @@ def read_prepared(
 
 class _Decoded(NamedTuple):
     cells: Cells
-    table: NDArray[np.float32]
+    table: NDArray[np.uint16]
     attributes: AcquisitionAttributes
     identity: Identity
 
@@ -96,7 +99,7 @@ def _tile_and_digest(decoded: _Decoded, size: int) -> tuple[NDArray[np.uint16], 
     letterbox, digest = Letterbox.of(rows, columns, size), begin_digest(rows, columns)
     reduced = []
     for band in look_up_bands(decoded.table, decoded.cells, letterbox.down):
-        digest.update(band.astype("<f4", copy=False).data)
+        digest.update(little_endian(band))
         reduced.append(letterbox.reduce(band))
     return letterbox.tile(np.concatenate(reduced)), named(digest)
 

@@ -4,7 +4,7 @@ images, drift detection computes the same of new ones."""
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.imaging.preparation import TOP
+from isocenter.imaging.unit_range import TOP
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 STATISTICS = (
