@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isocenter.domain.digest import digest_tree
 from isocenter.domain.evaluation import Decision
+from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, IntegrityError
 
 _Config = TypeVar("_Config", bound=BaseModel)
@@ -88,10 +89,8 @@ def _read(path: Path, kind: type[_Config]) -> _Config:
     try:
         return kind.model_validate(_read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
         raise InputError(
-            f"The bundle's configs/{path.name} is wrong at {where}: {first['msg']}.",
+            f"The bundle's configs/{path.name} is wrong: {field_faults(error, kind)}.",
             hint="It may be of another release of Isocenter.",
         ) from error
 

@@ -32,7 +32,7 @@ def test_descriptors_add_targets(home: Home, isocenter_cli: Cli) -> None:
         (json.dumps({**DESCRIPTOR, "provider": "moon"}), "provider"),
         (json.dumps({**DESCRIPTOR, "name": "local"}), "More than one target"),
         (json.dumps({**DESCRIPTOR, "typo": 1}), "typo"),
-        ("{", "is wrong at"),
+        ("{", "is wrong:"),
     ],
 )
 def test_wrong_descriptor(home: Home, isocenter_cli: Cli, text: str, words: str) -> None:

@@ -204,7 +204,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     [
         ("models/model.onnx", "no model", IntegrityError, "can't be loaded"),
         ("configs/decision.json", "{", InputError, "can't be read"),
-        ("configs/decision.json", "[]", InputError, "is wrong at top level"),
+        ("configs/decision.json", "[]", InputError, "is wrong: the whole must be"),
         ("configs/decision.json", '{"temperature": 1, "threshold": 2, "rule": ""}', InputError, "threshold"),
         (
             "configs/decision.json",

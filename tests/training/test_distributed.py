@@ -1,5 +1,6 @@
 """Several processes on one training: started by torchrun, or by the program itself on a CPU's cores."""
 
+import os
 import signal
 import sys
 import time
@@ -55,6 +56,24 @@ def test_cores_become_processes_that_die_together_and_repeat_exactly(new_job: Ca
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     assert digest_tree(broken.model) == digest_tree(whole.model)
+
+
+@pytest.mark.slow
+def test_a_companion_that_dies_at_its_start_ends_the_training_with_a_reason(
+    new_job: Callable[..., Any],
+) -> None:
+    job = new_job(threads=2, budget=BUDGET)
+    process = job.start()
+    while not (companion := [pid for pid in _processes_of(job) if pid != process.pid]):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(companion[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 7
+    assert errors.splitlines()[-1].startswith("A process of the training ended early (exit code -9).")
+    assert _eventually_none(job)
+
+    assert job.run() == 0
 
 
 def test_wrong_input_is_told_by_the_first_process_only(

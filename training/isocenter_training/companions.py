@@ -13,16 +13,23 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from isocenter.errors import EnvironmentFaultError
 from isocenter_training.contract import RunContext
 
 _SMALLEST_SHARE = 8
 _PR_SET_PDEATHSIG = 1
 _PATIENCE_S = 30
+# What is wrong for one process is wrong for all; the first one is to say it, as soon as it gets there.
+_GRACE_S = 10
+
+_ENDED_EARLY = "A process of the training ended early"
+_PERHAPS = "Too little memory is a likely cause: lower budget.batch_size or image_size, or give --threads 1."
 
 
 def processes_for(cores: int, batch_size: int) -> int:
@@ -53,12 +60,29 @@ def companions(context: RunContext, processes: int, threads: int) -> Iterator[Ru
         started = [
             _start(replace(together, rank=rank, local_rank=rank), threads) for rank in range(1, processes)
         ]
+        over = threading.Event()
+        threading.Thread(target=_watch, args=(started, over), daemon=True).start()
         try:
             yield together
         except BaseException:
             _end(started, patience_s=0)
             raise
+        finally:
+            over.set()
         _end(started, patience_s=_PATIENCE_S)
+
+
+def _watch(started: "Sequence[subprocess.Popen[bytes]]", over: threading.Event) -> None:
+    """Leave when a companion ended early: this process would wait for it at the meeting for ten minutes.
+
+    It waits in C++ code that no exception reaches, so the process ends here. The last checkpoint is whole.
+    """
+    while not over.wait(0.2):
+        dead = next((companion for companion in started if companion.poll()), None)
+        if dead is not None and not over.wait(_GRACE_S):
+            print(f"{_ENDED_EARLY} (exit code {dead.returncode}). {_PERHAPS}", file=sys.stderr, flush=True)
+            _end(started, patience_s=0)
+            os._exit(EnvironmentFaultError.exit_code)
 
 
 def follow_parent(context: RunContext) -> None:

@@ -10,6 +10,7 @@ from isocenter.cards.fact_finding import find_facts
 from isocenter.cards.generated import generated_statements
 from isocenter.cards.model_card import ModelCard
 from isocenter.domain.evaluation import EvaluationReport
+from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_plan import TrainingPlan
 from isocenter.errors import InputError
 
@@ -92,9 +93,7 @@ def check_fields(value: Any) -> dict[str, Any]:
     try:
         ModelCard.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The card is wrong at {where}: {first['msg']}.", hint=hint) from error
+        raise InputError(f"The card is wrong: {field_faults(error, ModelCard)}.", hint=hint) from error
     return said
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
 
 PLANS_DIRECTORY = Path(__file__).parent.parent / "plans"
@@ -142,7 +143,5 @@ def parse_plan(value: Any, *, source: str = "") -> TrainingPlan:
     try:
         return TrainingPlan.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
         name = f"The training plan {source!r}" if source else "The training plan"
-        raise InputError(f"{name} is wrong at {where}: {first['msg']}.") from error
+        raise InputError(f"{name} is wrong: {field_faults(error, TrainingPlan)}.") from error

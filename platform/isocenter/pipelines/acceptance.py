@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isocenter.domain.evaluation import MetricName
+from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
 
 DEFAULT_ACCEPTANCE = Path(__file__).with_name("acceptance.yaml")
@@ -75,6 +76,5 @@ def load_acceptance(path: Path | None = None) -> Acceptance:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"The acceptance file {str(path)!r} can't be read: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise InputError(f"The acceptance file {str(path)!r} is wrong at {where}: {first['msg']}.") from error
+        faults = field_faults(error, Acceptance)
+        raise InputError(f"The acceptance file {str(path)!r} is wrong: {faults}.") from error

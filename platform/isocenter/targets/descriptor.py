@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
 from isocenter.targets.target import Target
 
@@ -38,11 +39,8 @@ def read_descriptor(path: Path) -> Target:
         message = f"The deployment descriptor {path.name!r} can't be read: {error.strerror}."
         raise InputError(message) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise InputError(
-            f"The deployment descriptor {path.name!r} is wrong at {where}: {first['msg']}."
-        ) from error
+        faults = field_faults(error, DeploymentDescriptor)
+        raise InputError(f"The deployment descriptor {path.name!r} is wrong: {faults}.") from error
     return Target(
         name=found.name,
         backend=found.backend,

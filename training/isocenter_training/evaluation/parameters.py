@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
 from isocenter_training.evaluation.slices import SMALLEST_CLASS
 
@@ -38,6 +39,5 @@ def read_parameters(values: Mapping[str, Any]) -> EvaluationParameters:
     try:
         return EvaluationParameters.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The evaluation parameter {where!r} is wrong: {first['msg']}.") from error
+        faults = field_faults(error, EvaluationParameters)
+        raise InputError(f"The evaluation's parameters are wrong: {faults}.") from error

@@ -1,0 +1,88 @@
+"""What is wrong with the fields of a document, in the words of whoever wrote it."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_MOST = 5
+_LONGEST_VALUE = 40
+_OPENING = re.compile(r"^(?:Value error, |(?:\w+ )?should )")
+
+
+def field_faults(error: ValidationError, model: type[BaseModel]) -> str:
+    """Every fault with its place: ``budgt is no field here (did you mean budget?); name is missing``.
+
+    Args:
+        error: raised by ``model``.
+        model: what the document should have been.
+
+    Returns:
+        At most five faults, joined by semicolons, without a full stop.
+    """
+    details = error.errors(include_url=False)
+    found = [_fault(detail, model) for detail in details if not _follows(detail, details)]
+    more = [f"and {len(found) - _MOST} more"] if len(found) > _MOST else []
+    return "; ".join([*found[:_MOST], *more])
+
+
+def _follows(detail: "ErrorDetails", details: "Sequence[ErrorDetails]") -> bool:
+    """Whether a fault inside of this place has been named: this one is its consequence."""
+    place = detail["loc"]
+    inner = (other["loc"] for other in details if len(other["loc"]) > len(place))
+    return any(other[: len(place)] == place for other in inner)
+
+
+def _fault(detail: "ErrorDetails", model: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "missing":
+            return f"{place} is missing"
+        case "extra_forbidden":
+            return f"{place} is no field here{_suggestion(model, detail['loc'])}"
+        case "value_error":
+            return f"{place}: {detail['msg'].removeprefix('Value error, ')}" if place else _tail(detail)
+    said = f"must {_tail(detail)}" if "should " in detail["msg"] else detail["msg"]
+    return f"{place or 'the whole'} {said}{_not_this(detail['input'])}"
+
+
+def _tail(detail: "ErrorDetails") -> str:
+    """Pydantic's sentence without its opening and without how its parser failed."""
+    return _OPENING.sub("", detail["msg"]).split(", unable to")[0]
+
+
+def _not_this(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        return ""
+    text = repr(value)
+    return f", not {text}" if len(text) <= _LONGEST_VALUE else ""
+
+
+def _suggestion(model: type[BaseModel], place: Sequence[str | int]) -> str:
+    known = {name for owner in _owners(model, place[:-1]) for name in owner.model_fields}
+    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    if near:
+        return f" (did you mean {near[0]}?)"
+    return f" (there are: {', '.join(sorted(known))})" if known else ""
+
+
+def _owners(model: type[BaseModel], place: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that the value at ``place`` may be."""
+    owners = [model]
+    for part in place:
+        if isinstance(part, str):
+            fields = [owner.model_fields[part] for owner in owners if part in owner.model_fields]
+            owners = [inner for field in fields for inner in _models_in(field.annotation)]
+    return owners
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
