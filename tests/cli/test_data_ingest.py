@@ -98,6 +98,7 @@ def test_text_goes_out_and_progress_goes_to_standard_error(
         (("nowhere",), 3, "does not exist"),
         (("empty",), 3, "holds no files"),
         (("only",), 3, "Only one class is there: normal"),
+        (("three",), 3, "a third class?"),
         (("source", "--labels", "absent.csv"), 3, "labels file does not exist"),
         (("source", "--labels", "third.csv"), 3, "more than the classes"),
         (("source", "--labels", "strangers.csv"), 3, "None of the files can be used: 6 no-label"),
@@ -121,6 +122,8 @@ def test_what_is_wrong_is_said_in_a_line(
 ) -> None:
     (tmp_path / "empty").mkdir()
     Xray("x", patient="x").write(tmp_path / "only" / "normal" / "x.dcm")
+    for number, name in enumerate(("normal", "pneumonia", f"{CANARY} Doe")):
+        Xray("x", patient=str(number)).write(tmp_path / "three" / name / "x.dcm")
     (tmp_path / "third.csv").write_text("PatientID,label\n1,0\n2,1\n3,2\n")
     (tmp_path / "strangers.csv").write_text("PatientID,label\n1,0\n2,1\n")
     run = isocenter_cli("data", "ingest", *arguments, cwd=tmp_path)

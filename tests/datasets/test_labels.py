@@ -144,10 +144,20 @@ def test_the_nearest_folder_named_like_a_class_decides(relative: str, label: obj
 @pytest.mark.parametrize("classes", [("a", "A"), ("a", ""), (" ", "b"), ("a",), ("a", "b", "c")])
 def test_two_different_names_are_needed(classes: tuple[str, str]) -> None:
     with pytest.raises(InputError, match="Two different class names"):
-        open_labels(None, classes, PSEUDONYMS)
+        open_labels(None, classes, PSEUDONYMS, ())
 
 
 def test_identifiers_are_held_as_pseudonyms_only(tmp_path: Path) -> None:
     labels = table(tmp_path, "PatientID,label\nCANARY-1,0\nCANARY-2,1\n")
     assert "CANARY" not in repr(labels)
     assert set(labels.by_kind) == {Identifier.PATIENT_ID}
+
+
+def test_a_folder_with_images_beside_those_of_the_classes_is_a_third_class() -> None:
+    labels = FolderLabels.among(["set/Normal/1", "set/pneumonia/2", "set/covid/deep/3", "other/4"], CLASSES)
+    assert labels.label_of("set/Normal/covid/1", image()) == 0
+    assert labels.label_of("other/4", image()) == Reason.NO_LABEL
+    assert labels.label_of("set/5", image()) == Reason.NO_LABEL
+    with pytest.raises(InputError, match="third class") as caught:
+        labels.label_of("set/covid/deep/3", image())
+    assert "covid" not in caught.value.message + caught.value.hint

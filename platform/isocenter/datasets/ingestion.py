@@ -191,7 +191,8 @@ class _Ingest:
 
     def _do(self, pseudonyms: Pseudonyms, tree: SourceTree, folder: Path, mark: str) -> IngestResult:
         # Before reading for hours: what is wrong with the labels shows now.
-        labels = open_labels(self.labels, self.classes, pseudonyms)
+        files = (file.relative for file in tree.files)
+        labels = open_labels(self.labels, self.classes, pseudonyms, files)
         ledger = open_ledger(folder, reader_version(), self.image_size)
         try:
             gathering = self._gather(pseudonyms, tree, ledger, labels)

@@ -1,7 +1,7 @@
 """Which class a file belongs to: from a table, or from the names of the folders it lies in."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,14 +34,22 @@ class Labels(Protocol):
         ...
 
 
-def open_labels(table: Path | None, classes: tuple[str, str], pseudonyms: Pseudonyms) -> Labels:
+def open_labels(
+    table: Path | None, classes: tuple[str, str], pseudonyms: Pseudonyms, files: Iterable[str]
+) -> Labels:
     """Labels from ``table``; from folder names when there is none.
+
+    Args:
+        table: a table of labels.
+        classes: names of the classes, the negative one first.
+        pseudonyms: turn identifiers into keys.
+        files: paths of all files, below the source.
 
     Raises:
         InputError: the table can't be used, or holds a third class or only one.
     """
     check_classes(classes)
-    return TableLabels.read(table, classes, pseudonyms) if table else FolderLabels(classes)
+    return TableLabels.read(table, classes, pseudonyms) if table else FolderLabels.among(files, classes)
 
 
 def check_classes(classes: Sequence[str]) -> None:
@@ -59,21 +67,59 @@ def check_classes(classes: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class FolderLabels:
-    """The nearest folder above a file, below the source, that is named like a class."""
+    """The nearest folder above a file, below the source, that is named like a class.
+
+    Args:
+        classes: names of the classes.
+        parents: folders in which a class's folder lies.
+    """
 
     classes: tuple[str, str]
+    parents: frozenset[str] = frozenset()
+
+    @classmethod
+    def among(cls, files: Iterable[str], classes: tuple[str, str]) -> "FolderLabels":
+        """Labels of ``files``, paths below the source."""
+        names = _folded(classes)
+        folders = {folder for file in files for folder in _folders(file)}
+        return cls(classes, frozenset(parent for parent, name in folders if name in names))
 
     def label_of(self, relative: str, record: SourceRecord) -> int | Reason:
-        """See ``Labels``."""
-        names = [name.strip().casefold() for name in self.classes]
-        for folder in reversed(relative.split("/")[:-1]):
-            if folder.strip().casefold() in names:
-                return names.index(folder.strip().casefold())
+        """See ``Labels``.
+
+        Raises:
+            InputError: the image lies in a folder beside those of the classes, so in one of a third class.
+        """
+        names = _folded(self.classes)
+        for parent, name in _folders(relative):
+            if name in names:
+                return names.index(name)
+            if parent in self.parents:
+                raise _third_folder(self.classes)
         return Reason.NO_LABEL
 
     def without_file(self, records: Iterable[SourceRecord]) -> int:
         """See ``Labels``."""
         return 0
+
+
+def _folded(classes: tuple[str, str]) -> list[str]:
+    return [name.strip().casefold() for name in classes]
+
+
+def _folders(file: str) -> Iterator[tuple[str, str]]:
+    """Path of the parent and folded name of each folder above ``file``, the nearest first."""
+    parts = file.split("/")[:-1]
+    for depth in reversed(range(len(parts))):
+        yield "/".join(parts[:depth]), parts[depth].strip().casefold()
+
+
+def _third_folder(classes: tuple[str, str]) -> InputError:
+    # The folder may be named after a patient: it is not shown.
+    return InputError(
+        f"Beside the folders {classes[0]} and {classes[1]} lies another one with images: a third class?",
+        hint="Move it away, name the two classes with --classes NEGATIVE,POSITIVE, or give --labels FILE.",
+    )
 
 
 @dataclass(frozen=True)
