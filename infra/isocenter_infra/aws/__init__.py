@@ -1,0 +1,1 @@
+"""The stack on Amazon Web Services, one concern a file."""

@@ -1,0 +1,96 @@
+"""Settings files of deployments: reading one, finding the one that is meant."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from isocenter.domain.field_faults import field_faults
+from isocenter.errors import InputError, NotFoundError
+from isocenter.targets.settings import DeploymentSettings
+
+_LARGEST_FILE = 1 << 20
+
+
+def read_settings(path: Path) -> DeploymentSettings:
+    """The deployment that the file describes.
+
+    Raises:
+        NotFoundError: no such file.
+        InputError: no YAML, or a field is missing, unknown or wrong; the message names each.
+    """
+    document = _document(path)
+    try:
+        return DeploymentSettings.model_validate(document)
+    except ValidationError as error:
+        faults = field_faults(error, DeploymentSettings)
+        raise InputError(f"The settings file {path} is wrong: {faults}.") from error
+
+
+def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
+    """The settings file of the deployment called ``name``, or of the only one on ``cloud``.
+
+    Args:
+        folder: where the files lie.
+        name: of the deployment; empty: the only one on ``cloud``.
+        cloud: aws, gcp, azure or onprem; empty: any.
+
+    Raises:
+        NotFoundError: there is none.
+        InputError: two deployments have one name, or several are on ``cloud`` and none was named.
+    """
+    found = {path: _document(path) for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])}
+    _refuse_equal_names(found)
+    wanted = {
+        path: str(document.get("name"))
+        for path, document in found.items()
+        if (not name or document.get("name") == name) and (not cloud or document.get("cloud") == cloud)
+    }
+    if len(wanted) == 1:
+        return next(iter(wanted))
+    if wanted:
+        where, names = cloud or "some cloud", ", ".join(wanted.values())
+        raise InputError(
+            f"{len(wanted)} deployments in {folder} are on {where}: {names}.",
+            hint="Say which: NAME=" + next(iter(wanted.values())),
+        )
+    raise _nothing_found(folder, name, cloud, found)
+
+
+def _nothing_found(folder: Path, name: str, cloud: str, found: dict[Path, dict[str, Any]]) -> NotFoundError:
+    what = f"called {name!r}" if name else f"on {cloud}" if cloud else "at all"
+    names = [str(document.get("name")) for document in found.values()]
+    near = difflib.get_close_matches(name, names, n=1) if name else []
+    hint = (
+        f"Did you mean {near[0]}?" if near else f"Write one: isocenter target init --cloud {cloud or 'aws'}"
+    )
+    return NotFoundError(f"There is no deployment {what} in {folder}.", hint=hint)
+
+
+def _refuse_equal_names(found: dict[Path, dict[str, Any]]) -> None:
+    first: dict[Any, Path] = {}
+    for path, document in found.items():
+        other = first.setdefault(document.get("name"), path)
+        if other != path:
+            raise InputError(
+                f"Two deployments are called {document.get('name')!r}: {other} and {path}.",
+                hint="Change the field name in one of them.",
+            )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError(f"The settings file {path} is over {_LARGEST_FILE} bytes.")
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no settings file {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The settings file {path} can't be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"The settings file {path} is no YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"The settings file {path} is no mapping of fields.")
+    return document
