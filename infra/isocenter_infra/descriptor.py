@@ -67,13 +67,16 @@ def _stated(settings: DeploymentSettings) -> dict[str, Any]:
 
 def _on_offer(settings: DeploymentSettings) -> list[dict[str, Any]]:
     return [
-        gpu.model_dump() | {"machine": machine.managed}
+        gpu.model_dump() | {"machine": _machine(settings.cloud, gpu.size, gpu.per_node)}
         for gpu in settings.compute.gpu
-        for machine in (
-            cloud_offer(settings.cloud).machines(gpu.size) if settings.cloud is not Cloud.ONPREM else ()
-        )
-        if machine.gpus == gpu.per_node
     ]
+
+
+def _machine(cloud: Cloud, size: str, per_node: int) -> str:
+    if cloud is Cloud.ONPREM:
+        return ""
+    machines = cloud_offer(cloud).machines(size)
+    return next(machine.managed for machine in machines if machine.gpus == per_node)
 
 
 def parse_descriptor(printed: str, **more: Any) -> DeploymentDescriptor:

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from isocenter_infra.aws.keys import Keys, KeysArgs
 from isocenter_infra.aws.names import AwsNames
+from isocenter_infra.aws.state import keep_state
 from isocenter_infra.aws.storage import Storage, StorageArgs
 from isocenter_infra.deployment import Deployment
 
@@ -29,3 +30,4 @@ class AwsStack(TerraformStack):
         )
         keys = Keys(self, "keys", KeysArgs(deployment, names, replica))
         Storage(self, "storage", StorageArgs(deployment, names, keys, replica))
+        keep_state(self, deployment)

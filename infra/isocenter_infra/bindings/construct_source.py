@@ -42,7 +42,7 @@ def watched_constructs() -> Iterator[ConstructSources]:
             sources.remember(made)
         return made
 
-    JSIIMeta.__call__ = create_and_remember  # type: ignore[assignment, method-assign]
+    JSIIMeta.__call__ = create_and_remember  # type: ignore[method-assign]
     try:
         yield sources
     finally:

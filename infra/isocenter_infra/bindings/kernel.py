@@ -55,4 +55,4 @@ def _load_instead(tarballs: Mapping[str, Path]) -> None:
         cut = tarballs.get(name.removeprefix(_PACKAGE)) if name.startswith(_PACKAGE) else None
         load(name, version, str(cut or tarball))
 
-    kernel.load = load_cut
+    kernel.load = load_cut  # type: ignore[method-assign]

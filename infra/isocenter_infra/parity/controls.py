@@ -1,4 +1,4 @@
-"""The 35 controls, by number. The citations are of 45 CFR; they say what a control serves, not that it suffices."""
+"""The 35 controls, by number. The citations (45 CFR) say what a control serves, not that it suffices."""
 
 from dataclasses import dataclass
 

@@ -16,6 +16,14 @@ class Predicate:
     holds: Callable[[Any], bool]
 
 
+_PRESENT = Predicate("be set", lambda v: v not in (None, "", [], {}))
+
+
+def present() -> Predicate:
+    """Something is set."""
+    return _PRESENT
+
+
 def equals(expected: Any) -> Predicate:
     """The value is ``expected``, type and all."""
     return Predicate(f"be {json.dumps(expected)}", lambda v: v == expected and type(v) is type(expected))
@@ -47,9 +55,8 @@ def _number(value: Any) -> float | None:
 
 def matches(pattern: str) -> Predicate:
     """The whole text matches the regular expression."""
-    return Predicate(
-        f"match {pattern}", lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None
-    )
+    found = re.compile(pattern).fullmatch
+    return Predicate(f"match {pattern}", lambda v: isinstance(v, str) and found(v) is not None)
 
 
 def refers_to(kind: str) -> Predicate:
@@ -76,11 +83,6 @@ def lacks(*items: Any) -> Predicate:
 def absent() -> Predicate:
     """Nothing is set, or an empty list."""
     return Predicate("not be set", lambda v: v in (None, [], {}))
-
-
-def present() -> Predicate:
-    """Something is set."""
-    return Predicate("be set", lambda v: v not in (None, "", [], {}))
 
 
 def statement(**wanted: Any) -> Predicate:
@@ -127,7 +129,7 @@ class Requirement:
     control: int
     kind: str
     setting: str = ""
-    must: Predicate = present()
+    must: Predicate = _PRESENT
     path: str = "*"
     least: int = 1
     any_of: bool = False

@@ -248,7 +248,7 @@ class DeploymentSettings(Part):
             for field, region in places.items():
                 if offer.residency(region) != self.residency:
                     zone = offer.residency(region)
-                    raise ValueError(f"{field} {region} lies in {zone!r}, not in residency {self.residency!r}")
+                    raise ValueError(f"{field} {region} lies in {zone!r}, residency is {self.residency!r}")
             for gpu in self.compute.gpu:
                 counts = [machine.gpus for machine in offer.machines(gpu.size)]
                 if gpu.per_node not in counts:
