@@ -16,6 +16,8 @@ from isocenter_infra.bindings.submodules import used_submodules
 from isocenter_infra.deployment import Deployment
 
 FILE_NAME = "cdk.tf.json"
+# The first versions that lock a state in S3 without a table.
+_TARGETS = {"terraform": ">=1.10.0", "opentofu": ">=1.10.0"}
 # Names of a cloud's stack: the deployment itself, and the bucket that holds its Terraform state.
 STACKS = {
     ("main", Cloud.AWS): ("isocenter_infra.aws.stack", "AwsStack"),
@@ -84,7 +86,7 @@ def synthesize(
     with watched_constructs() as sources, tempfile.TemporaryDirectory() as outdir:
         from cdktn import App
 
-        app = App(outdir=outdir)
+        app = App(outdir=outdir, context={"targetVersions": _TARGETS})
         made = getattr(import_module(module_name), class_name)(app, deployment)
         app.synth()
         name = made.node.id
