@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from isocenter.targets.settings import DeploymentSettings
+from isocenter.targets.settings import BudgetSettings, DeploymentSettings, GithubSettings
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,15 @@ class Deployment:
     def audit_days(self) -> int:
         """Days that audit logs are kept, leap days counted."""
         return self.settings.retention.audit_years * 366
+
+    @property
+    def budget(self) -> BudgetSettings:
+        """When spending raises an alarm; every cloud's settings have it."""
+        assert self.settings.budget is not None  # noqa: S101 - the settings' validator saw to it
+        return self.settings.budget
+
+    @property
+    def github(self) -> GithubSettings:
+        """Whose workflows may plan and deploy; every cloud's settings have it."""
+        assert self.settings.github is not None  # noqa: S101 - the settings' validator saw to it
+        return self.settings.github

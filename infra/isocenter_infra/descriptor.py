@@ -49,8 +49,16 @@ def add_descriptor(stack: "Construct", deployment: Deployment, made: Provisioned
 
     body = dataclasses.asdict(made)
     body["network"] = {key: body.pop(key) for key in ("subnets", "security_groups")} | {"id": made.network}
-    output = TerraformOutput(stack, OUTPUT, value=_stated(deployment.settings) | body, static_id=True)
+    value = _with_lists(_stated(deployment.settings) | body)
+    output = TerraformOutput(stack, OUTPUT, value=value, static_id=True)
     output.override_logical_id(OUTPUT)
+
+
+def _with_lists(value: Any) -> Any:
+    """jsii takes lists and dicts only."""
+    if isinstance(value, Mapping):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _stated(settings: DeploymentSettings) -> dict[str, Any]:

@@ -79,11 +79,12 @@ def synthesize(
         EnvironmentFaultError: the bindings or Node.js are missing.
     """
     module_name, class_name = STACKS[stack, deployment.settings.cloud]
-    folder = Path(__file__).parent / deployment.settings.cloud
-    prepare_bindings(used_submodules(folder), notice, whole=whole_bindings)
+    here = Path(__file__).parent
+    sources = [*here.glob("*.py"), *(here / deployment.settings.cloud).glob("*.py")]
+    prepare_bindings(used_submodules(sources), notice, whole=whole_bindings)
     from isocenter_infra.bindings.construct_source import watched_constructs
 
-    with watched_constructs() as sources, tempfile.TemporaryDirectory() as outdir:
+    with watched_constructs() as watched, tempfile.TemporaryDirectory() as outdir:
         from cdktn import App
 
         app = App(outdir=outdir, context={"targetVersions": _TARGETS})
@@ -91,7 +92,7 @@ def synthesize(
         app.synth()
         name = made.node.id
         document = json.loads((Path(outdir) / "stacks" / name / FILE_NAME).read_bytes())
-        places = sources.by_path()
+        places = watched.by_path()
     for metadata in _metadata(document):
         metadata["source"] = places.get(metadata["path"], "")
     return Synthesis(name, document)

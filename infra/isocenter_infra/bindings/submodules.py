@@ -2,23 +2,23 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _PREFIX = "cdktn_provider_"
 
 
-def used_submodules(folder: Path) -> Mapping[str, tuple[str, ...]]:
-    """Submodules by provider, from the import statements of the Python files in ``folder``.
+def used_submodules(sources: Iterable[Path]) -> Mapping[str, tuple[str, ...]]:
+    """Submodules by provider, from the import statements of Python files.
 
     Args:
-        folder: e.g. ``isocenter_infra/aws``.
+        sources: the files of a cloud's stack and of what the clouds share.
 
     Returns:
         E.g. ``{"aws": ("kms_alias", "kms_key", "provider")}``, all sorted.
     """
     found: dict[str, set[str]] = defaultdict(set)
-    for path in folder.rglob("*.py"):
+    for path in sources:
         for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
             package, _, submodule = name.partition(".")
             if package.startswith(_PREFIX) and submodule:
