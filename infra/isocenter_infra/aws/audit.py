@@ -91,7 +91,7 @@ class Audit(Construct):
                 names=names,
                 purpose="audit",
                 key_arn=self._args.keys.audit.arn,
-                access_logs=self._args.storage.logs.bucket.bucket,
+                access_logs=self._args.storage.logs,
                 locked_years=self._args.deployment.settings.retention.audit_years,
                 statements=statements,
             ),

@@ -62,7 +62,7 @@ class BucketArgs:
     names: AwsNames
     purpose: str
     key_arn: str | None
-    access_logs: str | None
+    access_logs: "Bucket | None"
     takes_access_logs: bool = False
     locked_years: int | None = None
     statements: tuple[Statement, ...] = ()
@@ -101,8 +101,9 @@ class Bucket(Construct):
                 self,
                 "logging",
                 bucket=self.bucket.id,
-                target_bucket=args.access_logs,
+                target_bucket=args.access_logs.bucket.bucket,
                 target_prefix=f"{args.purpose}/",
+                depends_on=[args.access_logs.policy],
                 provider=args.provider,
             )
 

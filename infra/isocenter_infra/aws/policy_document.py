@@ -24,9 +24,9 @@ class Statement:
         body = {
             "Sid": self.sid,
             "Effect": self.effect,
-            "Principal": self.principals,
+            "Principal": {"AWS": "*"} if self.principals == "*" else self.principals,
             "Action": list(self.actions),
-            "Resource": list(self.resources),
+            "Resource": self.resources[0] if len(self.resources) == 1 else list(self.resources),
             "Condition": {name: dict(test) for name, test in self.condition.items()},
         }
         return {key: value for key, value in body.items() if value}

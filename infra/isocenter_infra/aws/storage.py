@@ -65,7 +65,7 @@ class Storage(Construct):
                 names=args.names,
                 purpose=purpose,
                 key_arn=key_arn,
-                access_logs=None if takes_access_logs else self.logs.bucket.bucket,
+                access_logs=None if takes_access_logs else self.logs,
                 takes_access_logs=takes_access_logs,
             ),
         )

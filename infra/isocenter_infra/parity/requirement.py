@@ -107,7 +107,8 @@ def _includes(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(_includes(found.get(k), v) for k, v in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(found, list) and all(item in found for item in wanted)
+        several = found if isinstance(found, list) else [found]
+        return all(item in several for item in wanted)
     return bool(found == wanted)
 
 

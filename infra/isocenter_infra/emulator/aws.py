@@ -1,0 +1,52 @@
+"""AWS, emulated by moto: the stack reduced to what it can hold, and pointed at it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from isocenter_infra.emulator.aws_limits import ARGUMENTS, PROVIDERS, RESOURCES
+from isocenter_infra.emulator.reduction import reduce_document
+
+# The services that the stack's resources call, in the provider's words.
+_SERVICES = (
+    *("accessanalyzer", "appautoscaling", "backup", "budgets", "cloudtrail", "cloudwatch", "cloudwatchlogs"),
+    *("configservice", "ec2", "ecr", "eks", "guardduty", "iam", "kms", "s3", "s3control", "sagemaker"),
+    *("secretsmanager", "servicequotas", "signer", "sns", "ssm", "sts"),
+)
+ACCOUNT = "123456789012"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "emulated", "AWS_SECRET_ACCESS_KEY": "emulated"}
+
+
+def emulated_document(
+    document: Mapping[str, Any], endpoint: str, provider_version: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """``document`` as moto at ``endpoint`` can hold it, and what was left out, with reasons.
+
+    Args:
+        document: Terraform's JSON of an AWS stack.
+        endpoint: e.g. ``http://127.0.0.1:5000``.
+        provider_version: of the AWS provider that will be used.
+    """
+    reduced, left_out = reduce_document(document, RESOURCES, ARGUMENTS, PROVIDERS)
+    local = {
+        "endpoints": [dict.fromkeys(_SERVICES, endpoint)],
+        "s3_use_path_style": True,
+        "skip_credentials_validation": True,
+        "skip_metadata_api_check": True,
+        "skip_region_validation": True,
+        # A server that was killed is noticed in seconds and not in minutes.
+        "max_retries": 2,
+    }
+    reduced["provider"]["aws"] = [body | local for body in reduced["provider"]["aws"]]
+    reduced["terraform"]["required_providers"]["aws"]["version"] = provider_version
+    backend = reduced["terraform"].get("backend", {})
+    if "s3" in backend:
+        backend["s3"] |= {
+            "endpoints": {service: endpoint for service in ("s3", "sts", "iam")},
+            "use_path_style": True,
+            "skip_credentials_validation": True,
+            "skip_metadata_api_check": True,
+            "skip_region_validation": True,
+            "skip_requesting_account_id": True,
+        }
+        backend["s3"].pop("allowed_account_ids", None)
+    return reduced, left_out
