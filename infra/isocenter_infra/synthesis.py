@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,17 @@ STACKS = {
 }
 
 
+def as_text(document: Mapping[str, Any]) -> bytes:
+    """A document as it is written; equal ones give equal bytes."""
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def stack_submodules(cloud: Cloud) -> Mapping[str, tuple[str, ...]]:
+    """Submodules of the bindings that a cloud's stacks use, by provider."""
+    here = Path(__file__).parent
+    return used_submodules([*here.glob("*.py"), *(here / cloud).glob("*.py")])
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """What a synthesis made.
@@ -45,7 +56,7 @@ class Synthesis:
     @property
     def text(self) -> bytes:
         """The document as it is written: the same settings and code give the same bytes."""
-        return (json.dumps(self.document, indent=2, sort_keys=True) + "\n").encode()
+        return as_text(self.document)
 
     @property
     def digest(self) -> str:
@@ -79,9 +90,7 @@ def synthesize(
         EnvironmentFaultError: the bindings or Node.js are missing.
     """
     module_name, class_name = STACKS[stack, deployment.settings.cloud]
-    here = Path(__file__).parent
-    sources = [*here.glob("*.py"), *(here / deployment.settings.cloud).glob("*.py")]
-    prepare_bindings(used_submodules(sources), notice, whole=whole_bindings)
+    prepare_bindings(stack_submodules(deployment.settings.cloud), notice, whole=whole_bindings)
     from isocenter_infra.bindings.construct_source import watched_constructs
 
     with watched_constructs() as watched, tempfile.TemporaryDirectory() as outdir:

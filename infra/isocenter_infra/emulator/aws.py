@@ -41,7 +41,7 @@ def emulated_document(
     backend = reduced["terraform"].get("backend", {})
     if "s3" in backend:
         backend["s3"] |= {
-            "endpoints": {service: endpoint for service in ("s3", "sts", "iam")},
+            "endpoints": dict.fromkeys(("s3", "sts", "iam"), endpoint),
             "use_path_style": True,
             "skip_credentials_validation": True,
             "skip_metadata_api_check": True,

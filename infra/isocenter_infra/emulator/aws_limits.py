@@ -1,4 +1,4 @@
-"""What moto (5.2) can't hold, and why: left out of an emulated deployment, and printed. The real stack keeps it."""
+"""What moto (5.2) can't hold, and why. It is left out of an emulated deployment, and printed."""
 
 from collections.abc import Mapping
 

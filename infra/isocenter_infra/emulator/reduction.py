@@ -60,7 +60,8 @@ def _bodies(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _remove(value: Any, path: list[str]) -> bool:
     head, *rest = path
     if head == "*":
-        return any([_remove(item, rest) for item in value]) if isinstance(value, list) else False
+        removed = [_remove(item, rest) for item in value] if isinstance(value, list) else []
+        return any(removed)
     if not isinstance(value, dict) or head not in value:
         return False
     if not rest:

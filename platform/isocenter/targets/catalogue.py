@@ -1,6 +1,7 @@
 """Which targets there are: ``local``, and one for each deployment descriptor.
 
-Descriptors lie in ``$ISOCENTER_DEPLOYMENTS``, else in ``deployments`` in the store.
+Descriptors lie in ``$ISOCENTER_DEPLOYMENTS``, else in ``deployments`` in the current folder where it is there,
+else in ``deployments`` in the store.
 """
 
 import difflib
@@ -14,7 +15,10 @@ from isocenter.targets.target import LOCAL, Target
 
 def deployments_folder(home: Home) -> Path:
     """Where deployment descriptors lie; need not exist."""
-    return Path(os.environ.get("ISOCENTER_DEPLOYMENTS") or home.root / "deployments")
+    if os.environ.get("ISOCENTER_DEPLOYMENTS"):
+        return Path(os.environ["ISOCENTER_DEPLOYMENTS"])
+    here = Path("deployments")
+    return here if here.is_dir() else home.root / "deployments"
 
 
 def list_targets(home: Home) -> tuple[Target, ...]:

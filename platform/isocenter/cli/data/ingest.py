@@ -127,13 +127,15 @@ def _progress_bar() -> Iterator[Callable[["Progress"], None]]:
 
 def _audit(home: "Home", result: "IngestResult") -> None:
     """Record the ingest, unless it found nothing new."""
-    from isocenter.cli.data.audit_entry import append_entry
+    from isocenter.audit.entry import append_entry
 
     if result.unchanged and not result.decoded:
         return
     names = ("images", "patients", "decoded", "reused", "duplicates", "quarantined", "labels_without_file")
     body = _as_json(result)
-    append_entry(home, "dataset.ingest", result.dataset.digest, {name: body[name] for name in names})
+    append_entry(
+        home, "dataset.ingest", f"dataset:{result.dataset.digest}", {name: body[name] for name in names}
+    )
 
 
 def _named_quarantine(home: "Home", source: Path, result: "IngestResult") -> list[dict[str, str]]:

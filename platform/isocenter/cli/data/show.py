@@ -61,10 +61,10 @@ def command(dataset: str, html: Path | None, source: Path | None, verify: bool, 
 
 def _write_html(home: "Home", dataset: "Dataset", summary: "DatasetSummary", path: Path) -> None:
     """Write the report; that images leave the store is recorded first."""
-    from isocenter.cli.data.audit_entry import append_entry
+    from isocenter.audit.entry import append_entry
     from isocenter.datasets.report import write_report
 
-    append_entry(home, "dataset.report", summary.digest, {"images_shown": True})
+    append_entry(home, "dataset.report", f"dataset:{summary.digest}", {"images_shown": True})
     write_report(dataset, summary, path)
 
 

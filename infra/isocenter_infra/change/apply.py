@@ -1,0 +1,91 @@
+"""Apply a saved plan, and leave the descriptor behind."""
+
+from collections.abc import Callable
+
+from isocenter.storage.atomic import write_bytes
+from isocenter.targets.descriptor import DeploymentDescriptor
+from isocenter_infra.change.check import Checked, place, synthesize_and_check
+from isocenter_infra.change.intent import Intent
+from isocenter_infra.change.plan import SavedPlan, load_plan, make_plan
+from isocenter_infra.change.surroundings import Surroundings, surroundings
+from isocenter_infra.descriptor import OUTPUT, parse_descriptor
+from isocenter_infra.terraform.workspace import Listener
+
+Notice = Callable[[str], None]
+
+
+def plan_change(
+    intent: Intent, checked: Checked, notice: Notice, listen: Listener
+) -> tuple[SavedPlan, Surroundings]:
+    """Plan the checked stack, and say where.
+
+    Raises:
+        PolicyError: a check failed.
+        IsocenterError: Terraform failed, explained.
+    """
+    checked.require()
+    around = surroundings(intent, checked.document, notice)
+    saved = make_plan(intent, checked, around.document, around.left_out, around.workspace, listen)
+    return saved, around
+
+
+def reopen_plan(intent: Intent, digest: str, notice: Notice) -> tuple[SavedPlan, Surroundings]:
+    """A plan that was made and approved before, ready to be applied.
+
+    The stack is synthesized and checked again: the plan must be of this very document.
+
+    Args:
+        intent: whose plan it is.
+        digest: that was approved; empty: the record's own.
+        notice: is told what takes long.
+
+    Raises:
+        IntegrityError: the plan was changed, or the sources or settings were since.
+        PolicyError: a check failed.
+    """
+    from isocenter.domain.digest import digest_bytes
+    from isocenter.errors import IntegrityError
+    from isocenter_infra.synthesis import as_text
+
+    checked = synthesize_and_check(intent, notice)
+    checked.require()
+    around = surroundings(intent, checked.document, notice)
+    place(around.document, around.workspace.folder)
+    around.workspace.init()
+    saved = load_plan(intent.plans, target=intent.target, digest=digest, show=around.workspace.show)
+    if saved.record.document != digest_bytes(as_text(around.document)):
+        raise IntegrityError(
+            "The plan was made from other sources or settings than those here.",
+            hint="Check out the commit that was planned, or make a new plan.",
+        )
+    return saved, around
+
+
+def apply_plan(
+    intent: Intent, saved: SavedPlan, around: Surroundings, listen: Listener
+) -> DeploymentDescriptor:
+    """Apply ``saved`` and write the descriptor.
+
+    An apply that was interrupted can be planned and applied again: what was made is in the state.
+
+    Raises:
+        IsocenterError: Terraform failed, explained.
+        IntegrityError: the stack's output is no descriptor.
+    """
+    if not saved.is_empty:
+        around.workspace.apply(saved.file.absolute(), listen)
+    return write_descriptor(intent, around)
+
+
+def write_descriptor(intent: Intent, around: Surroundings) -> DeploymentDescriptor:
+    """Write what Terraform made as the target's descriptor, ``deployments/<target>.json``."""
+    printed = around.workspace.output(OUTPUT)
+    descriptor = parse_descriptor(
+        printed,
+        name=intent.target,
+        emulated=intent.emulate,
+        left_out=dict(around.left_out),
+        endpoints=dict(around.endpoints),
+    )
+    write_bytes(intent.descriptor, descriptor.model_dump_json(indent=2).encode() + b"\n")
+    return descriptor

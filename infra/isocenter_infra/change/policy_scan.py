@@ -1,0 +1,61 @@
+"""Call the policy scan, which lives in an environment of its own (``policies/``)."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import EnvironmentFaultError, IntegrityError
+
+_ROOT = Path(__file__).parents[3]
+_OPEN = 8
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """What the scan said.
+
+    Args:
+        passed: no finding is open.
+        checks: how many checks passed.
+        findings: the open ones, as the scan's ``--json`` gives them.
+    """
+
+    passed: bool
+    checks: int
+    findings: tuple[Mapping[str, Any], ...]
+
+
+def scan(path: Path, notice: Callable[[str], None]) -> PolicyResult:
+    """Scan the document at ``path``.
+
+    Raises:
+        EnvironmentFaultError: the scanner isn't installed.
+        IntegrityError: the scan could not read the document, or passed nothing.
+    """
+    python = Path(os.environ.get("ISOCENTER_POLICY_PYTHON") or _ROOT / ".venv-policies" / "bin" / "python")
+    if not python.exists():
+        raise EnvironmentFaultError(
+            "The policy scanner is not installed, and nothing is planned without it.",
+            hint="make policy (it installs the scanner in .venv-policies).",
+        )
+    done = subprocess.run(
+        [str(python), "-m", "isocenter_policies", "scan", str(path), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, _OPEN):
+        raise IntegrityError(
+            f"The policy scan could not be made: {' '.join(done.stderr.split())[-400:]}",
+            hint="Nothing is planned without it.",
+        )
+    return _result(done.stdout, done.returncode)
+
+
+def _result(text: str, code: int) -> PolicyResult:
+    body = json.loads(text)
+    return PolicyResult(code == 0, int(body["passed"]), tuple(body["findings"]))

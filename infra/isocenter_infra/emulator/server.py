@@ -1,0 +1,81 @@
+"""The emulator as a process of its own: it stays when the verb that started it has ended."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from filelock import FileLock
+
+from isocenter.errors import EnvironmentFaultError
+from isocenter.home import Home
+from isocenter.storage.atomic import write_bytes
+
+_START_S = 60
+
+
+def ensure_server(home: Home, notice: Callable[[str], None]) -> str:
+    """Address of the running moto server of this store; started where none answers.
+
+    What it holds lives in its memory: when it ends, the emulated cloud is gone.
+
+    Raises:
+        EnvironmentFaultError: it can't be started.
+    """
+    folder = home.root / "emulators"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    home.locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.locks / "emulator-aws.lock"):
+        known = _known(folder / "aws.json")
+        if known and _answers(known):
+            return known
+        endpoint = _start(folder)
+        notice(f"Started an emulated AWS at {endpoint}. It holds all in memory; `kill` ends it.")
+        return endpoint
+
+
+def _known(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["endpoint"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _start(folder: Path) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    with (folder / "aws.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_S
+    while not _answers(endpoint):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise EnvironmentFaultError(
+                f"The emulated AWS doesn't start; {folder / 'aws.log'} says why.",
+                hint="pip install 'isocenter-infra[emulator]' (make deploy CLOUD=aws EMULATE=1 does it).",
+            )
+        time.sleep(0.1)
+    body = json.dumps({"endpoint": endpoint, "pid": process.pid})
+    write_bytes(folder / "aws.json", body.encode(), mode=0o600)
+    return endpoint
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        with urlopen(f"{endpoint}/moto-api/data.json", timeout=5) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

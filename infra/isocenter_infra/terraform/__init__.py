@@ -1,0 +1,1 @@
+"""Running Terraform or OpenTofu: finding it, its providers, its plans, and what its errors mean."""

@@ -1,0 +1,156 @@
+"""One folder in which Terraform works on one stack."""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter_infra.terraform.binary import Terraform
+from isocenter_infra.terraform.diagnosis import Diagnostic, explain
+from isocenter_infra.terraform.plugins import InstalledProvider
+
+_PARALLEL = "-parallelism=20"
+_BOX = re.compile(r"^[│╷╵|]\s?", re.M)
+_ERROR = re.compile(r"^Error: (.*?)\n(.*?)(?=^Error: |\Z)", re.M | re.S)
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a ``cdk.tf.json``, and how Terraform is run there.
+
+    Args:
+        folder: where the document lies.
+        terraform: the program.
+        environ: variables of each run.
+        providers: on this machine; None: from the registry.
+    """
+
+    folder: Path
+    terraform: Terraform
+    environ: Mapping[str, str] = field(repr=False)
+    providers: InstalledProvider | None = None
+
+    def init(self, *, migrate: bool = False) -> None:
+        """Install providers and open the state.
+
+        Args:
+            migrate: carry a state over from where it was kept before.
+
+        Raises:
+            IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
+        """
+        plugins = [f"-plugin-dir={self.providers.plugin_dir}"] if self.providers else []
+        state = ["-migrate-state", "-force-copy"] if migrate else ["-reconfigure"]
+        self._run("init", "-no-color", *state, *plugins)
+
+    def plan(
+        self, file: Path, listen: Listener, *, destroy: bool = False, refresh_only: bool = False
+    ) -> bool:
+        """Save a plan in ``file``; tell whether there is anything to change.
+
+        Args:
+            file: to write.
+            listen: is told Terraform's messages (https://developer.hashicorp.com/terraform/internals/machine-readable-ui).
+            destroy: plan the end of everything.
+            refresh_only: only look for changes that were made by hand.
+
+        Raises:
+            IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
+        """
+        modes = [*(["-destroy"] if destroy else []), *(["-refresh-only"] if refresh_only else [])]
+        code = self._stream(
+            "plan", "-json", "-detailed-exitcode", _PARALLEL, f"-out={file}", *modes, listen=listen
+        )
+        return code == 2
+
+    def apply(self, file: Path, listen: Listener) -> None:
+        """Apply the saved plan ``file``.
+
+        Raises:
+            IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
+        """
+        self._stream("apply", "-json", _PARALLEL, str(file), listen=listen)
+
+    def show(self, file: Path) -> dict[str, Any]:
+        """The saved plan ``file`` in words that programs read."""
+        shown: dict[str, Any] = json.loads(self._run("show", "-json", str(file)))
+        return shown
+
+    def output(self, name: str) -> str:
+        """An output of the stack, as JSON text."""
+        return self._run("output", "-json", name)
+
+    def is_empty(self) -> bool:
+        """Whether the state holds nothing."""
+        return not self._run("state", "list").strip()
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [self.terraform.path, *arguments]
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=self.folder,
+            env=dict(self.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise explain(parse_errors(done.stderr or done.stdout))
+        return done.stdout
+
+    def _stream(self, *arguments: str, listen: Listener) -> int:
+        """Run and listen; Ctrl-C goes to Terraform too, which ends what it is at and keeps the state."""
+        with subprocess.Popen(
+            self._command(arguments),
+            cwd=self.folder,
+            env=dict(self.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            errors, plain = self._listen(process, listen)
+            code = process.wait()
+        if code not in (0, 2):
+            raise explain(errors or parse_errors("\n".join(plain)))
+        return code
+
+    def _listen(
+        self, process: "subprocess.Popen[str]", listen: Listener
+    ) -> tuple[list[Diagnostic], list[str]]:
+        errors: list[Diagnostic] = []
+        plain: list[str] = []
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        while True:
+            try:
+                for line in process.stdout:
+                    _sort(line, errors, plain, listen)
+                return errors, plain
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
+
+
+def _sort(line: str, errors: list[Diagnostic], plain: list[str], listen: Listener) -> None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        plain.append(line.rstrip())
+        return
+    listen(message)
+    found = message.get("diagnostic", {})
+    if found.get("severity") == "error":
+        errors.append(Diagnostic(found["summary"], found.get("detail", ""), found.get("address", "")))
+
+
+def parse_errors(text: str) -> list[Diagnostic]:
+    """The errors in what Terraform printed for people."""
+    plain = _BOX.sub("", re.sub(r"\x1b\[[0-9;]*m", "", text))
+    return [Diagnostic(summary, detail.strip()) for summary, detail in _ERROR.findall(plain)]

@@ -1,0 +1,95 @@
+"""``make deploy``: the same as plan, then exactly that plan is applied."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from isocenter.cli.output import json_option, print_json
+from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+
+if TYPE_CHECKING:
+    from isocenter_infra.change.intent import Intent
+    from isocenter_infra.change.plan import SavedPlan
+    from isocenter_infra.change.surroundings import Surroundings
+
+
+@click.command()
+@deployment_options
+@emulate_option
+@click.option("--plan", "planned", type=click.Path(path_type=Path), help="Apply the plan in this folder.")
+@click.option("--digest", default="", help="Digest of the plan that was approved.")
+@click.option("--auto-approve", is_flag=True, help="Don't ask for the deployment's name (workflows).")
+@json_option
+def command(
+    cloud: str,
+    name: str,
+    deployments: Path,
+    outdir: Path,
+    emulate: bool,
+    planned: Path | None,
+    digest: str,
+    auto_approve: bool,
+    as_json: bool,
+) -> None:
+    """Plan a deployment, ask for its name, apply that plan, and write its descriptor."""
+    from isocenter_infra.change.apply import apply_plan
+    from isocenter_infra.verbs import local, screen
+    from isocenter_infra.verbs.audited import audited
+
+    if cloud == "local":
+        local.deploy(as_json)
+        return
+    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
+    with audited("deployment.deploy", intent.about) as details:
+        if planned is not None:
+            saved, around = _reopen(intent, planned, digest)
+        else:
+            saved, around = _plan(intent, quiet=as_json)
+        details |= {"plan": saved.record.digest, "changes": dict(saved.record.changes)}
+        if not as_json:
+            screen.show_left_out(around.left_out)
+            screen.show_plan(saved)
+        _approve(intent, saved, auto_approve)
+        with screen.progress("Applying") as listen:
+            descriptor = apply_plan(intent, saved, around, listen)
+    if as_json:
+        print_json(descriptor.model_dump(mode="json"))
+        return
+    click.echo(f"Deployed {intent.target}. Descriptor: {intent.descriptor}")
+    click.echo(f"Look at it: isocenter target show {intent.target}")
+
+
+def _plan(intent: "Intent", *, quiet: bool) -> "tuple[SavedPlan, Surroundings]":
+    from isocenter_infra.change.apply import plan_change
+    from isocenter_infra.change.check import synthesize_and_check
+    from isocenter_infra.verbs import screen
+    from isocenter_infra.verbs.ready import ready_emulator
+
+    checked = synthesize_and_check(intent, screen.notice)
+    if not quiet:
+        screen.show_checks(intent, checked)
+    checked.require()
+    ready_emulator(intent)
+    with screen.progress("Planning") as listen:
+        return plan_change(intent, checked, screen.notice, listen)
+
+
+def _reopen(intent: "Intent", planned: Path, digest: str) -> "tuple[SavedPlan, Surroundings]":
+    from isocenter.errors import InputError
+    from isocenter_infra.change.apply import reopen_plan
+    from isocenter_infra.verbs import screen
+
+    if planned.resolve() != intent.plans.resolve():
+        raise InputError(f"The plan of {intent.target} lies in {intent.plans}, not in {planned}.")
+    return reopen_plan(intent, digest, screen.notice)
+
+
+def _approve(intent: "Intent", saved: "SavedPlan", auto_approve: bool) -> None:
+    from isocenter.errors import PolicyError
+
+    if auto_approve or saved.is_empty:
+        return
+    typed = click.prompt(f"Type the deployment's name ({intent.target}) to apply this plan", default="")
+    if typed.strip() != intent.target:
+        raise PolicyError("Nothing was applied: the name wasn't typed.")

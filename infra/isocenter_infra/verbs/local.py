@@ -1,0 +1,23 @@
+"""The embedded target: a directory with its key, database and audit trail. No Terraform."""
+
+import click
+
+from isocenter.cli.output import print_json
+from isocenter.home import open_home
+from isocenter_infra.verbs.audited import audited
+
+
+def deploy(as_json: bool) -> None:
+    """Make the store of this machine, or find that it is there."""
+    from isocenter.storage.database import open_database
+
+    home = open_home()
+    home.site_secret()
+    open_database(home).close()
+    with audited("deployment.deploy", "deployment:local") as details:
+        details["store"] = "ready"
+    if as_json:
+        print_json({"name": "local", "store": str(home.root)})
+    else:
+        click.echo(f"The target local is ready: {home.root} holds its key, database and audit trail.")
+        click.echo("Use it: isocenter pipeline run --data DIR --labels FILE")

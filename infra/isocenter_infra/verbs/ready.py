@@ -1,0 +1,12 @@
+"""An emulated cloud has no state bucket before its first use: it is made on the way."""
+
+from isocenter_infra.change.bootstrap import bootstrap
+from isocenter_infra.change.intent import Intent
+from isocenter_infra.verbs import screen
+
+
+def ready_emulator(intent: Intent) -> None:
+    """Where ``intent`` is emulated, make the emulator's state bucket if it isn't there."""
+    if intent.emulate:
+        with screen.progress("Making the emulator's state bucket") as listen:
+            bootstrap(intent, screen.notice, listen)

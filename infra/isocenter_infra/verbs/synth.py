@@ -1,0 +1,32 @@
+"""``make synth``: settings to Terraform's JSON."""
+
+from pathlib import Path
+
+import click
+
+from isocenter.cli.output import json_option, print_json
+from isocenter_infra.verbs.options import deployment_options, read_intent
+
+
+@click.command()
+@deployment_options
+@click.option("--whole-bindings", is_flag=True, help="Load the bindings whole: slower, the same bytes.")
+@json_option
+def command(
+    cloud: str, name: str, deployments: Path, outdir: Path, whole_bindings: bool, as_json: bool
+) -> None:
+    """Synthesize a deployment's stack to cdk.tf.json. No cloud, no credentials."""
+    from isocenter_infra.synthesis import synthesize
+    from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.screen import notice
+
+    intent = read_intent(cloud, name, deployments, outdir)
+    with audited("deployment.synth", intent.about) as details:
+        synthesis = synthesize(intent.deployment, notice, whole_bindings=whole_bindings)
+        path = synthesis.write(outdir)
+        details["document"] = synthesis.digest
+    resources = sum(len(named) for named in synthesis.document["resource"].values())
+    if as_json:
+        print_json({"path": str(path), "digest": synthesis.digest, "resources": resources})
+    else:
+        click.echo(f"{path}: {resources} resources, {synthesis.digest}")
