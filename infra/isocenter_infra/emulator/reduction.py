@@ -38,9 +38,7 @@ def reduce_document(
         for body in reduced.get("resource", {}).get(kind, {}).values():
             if _remove(body, path.split(".")):
                 left_out[f"{kind}: {path}"] = reason
-    for body in _bodies(reduced):
-        if "depends_on" in body:
-            body["depends_on"] = [name for name in body["depends_on"] if name not in gone]
+    reduced = without_dependencies(reduced, gone)
     for name in providers:
         reduced.get("provider", {}).pop(name, None)
         reduced["terraform"].get("required_providers", {}).pop(name, None)
@@ -49,6 +47,15 @@ def reduce_document(
         for name, body in reduced.get("output", {}).items()
     }
     return {key: value for key, value in reduced.items() if value}, left_out
+
+
+def without_dependencies(document: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:
+    """A copy of ``document`` in which nothing waits for the addresses in ``gone``."""
+    copied = copy.deepcopy(dict(document))
+    for body in _bodies(copied):
+        if "depends_on" in body:
+            body["depends_on"] = [name for name in body["depends_on"] if name not in gone]
+    return copied
 
 
 def _bodies(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -75,7 +75,7 @@ def _start(folder: Path) -> str:
 
 def _answers(endpoint: str) -> bool:
     try:
-        with urlopen(f"{endpoint}/moto-api/data.json", timeout=5) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
+        with urlopen(f"{endpoint}/moto-api/config", timeout=5) as answer:  # noqa: S310 - our own address
+            return bool(answer.status < 300)
     except (URLError, OSError):
         return False

@@ -14,6 +14,7 @@ from isocenter.errors import (
 )
 
 _MOST_SHOWN = 3
+_LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,11 @@ def _unknown(diagnostics: Sequence[Diagnostic]) -> str:
     if not diagnostics:
         return "Terraform failed without saying why."
     shown = [
-        f"{d.address or 'the stack'}: {' '.join(d.summary.split())[:300]}" for d in diagnostics[:_MOST_SHOWN]
+        f"{d.address or 'the stack'}: {_line(d)}" for d in diagnostics[:_MOST_SHOWN]
     ]
     more = f" and {len(diagnostics) - _MOST_SHOWN} more" if len(diagnostics) > _MOST_SHOWN else ""
     return f"Terraform failed: {'; '.join(shown)}{more}."
+
+
+def _line(diagnostic: Diagnostic) -> str:
+    return " ".join(diagnostic.text.split())[:_LONGEST]
