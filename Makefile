@@ -20,7 +20,23 @@ DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
 
-.PHONY: help setup demo test lint bench clean
+# make synth, plan, deploy ...: which cloud, and which deployment where several are on it.
+CLOUD ?=
+NAME ?=
+EMULATE ?=
+PLAN ?=
+DIGEST ?=
+AUTO_APPROVE ?=
+FORCE ?=
+REASON ?=
+CLOUDS := aws gcp azure onprem local
+INFRA = $(BIN)/python -m isocenter_infra
+WHICH = --cloud $(CLOUD) $(if $(NAME),--name '$(NAME)')
+WHERE = $(WHICH) $(if $(EMULATE),--emulate)
+BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) \
+	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
+
+.PHONY: help setup demo test lint bench clean synth plan deploy drift destroy bootstrap cloud
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -66,6 +82,33 @@ bench: $(VENV)/.installed-development ## measure against peers, side by side; pr
 
 demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
 	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' bash docs/demo.sh
+
+cloud:
+	@$(if $(filter $(CLOUD),$(CLOUDS)),,echo "Say which cloud: CLOUD=aws, gcp, azure, onprem or local" >&2; exit 2)
+
+# A cloud's bindings come when its stack is first synthesized; nobody installs a cloud that they don't use.
+$(VENV)/.installed-infra-%: $(VENV)/.installed infra/pyproject.toml
+	$(UV) --quiet --editable platform --editable 'infra[$*]'
+	@touch $@
+
+synth: cloud $(BINDINGS) ## settings of a deployment to Terraform's JSON: infra/cdktf.out (CLOUD=, NAME=)
+	@$(INFRA) synth $(WHICH)
+
+plan: cloud $(BINDINGS) ## check schema, parity and policy, then plan; changes nothing (CLOUD=, EMULATE=1)
+	@$(INFRA) plan $(WHERE)
+
+deploy: cloud $(BINDINGS) ## the same, then apply that very plan and write deployments/NAME.json
+	@$(INFRA) deploy $(WHERE) $(if $(PLAN),--plan '$(PLAN)') $(if $(DIGEST),--digest '$(DIGEST)') \
+	  $(if $(AUTO_APPROVE),--auto-approve)
+
+drift: cloud $(BINDINGS) ## what was changed by hand since the last deploy
+	@$(INFRA) drift $(WHERE)
+
+bootstrap: cloud $(BINDINGS) ## make the bucket of Terraform's state, once
+	@$(INFRA) bootstrap $(WHERE)
+
+destroy: cloud $(BINDINGS) ## end a deployment; data, keys and audit only with FORCE=1 REASON='...'
+	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason '$(REASON)' $(if $(AUTO_APPROVE),--auto-approve)
 
 clean: ## remove .venv, the demo's store and caches
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
