@@ -39,7 +39,7 @@ BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) 
 .PHONY: help setup demo test lint bench clean synth plan deploy drift destroy bootstrap cloud
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
 	@echo "  make setup EXTRAS=postgresql      adds optional parts of the platform"
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"

@@ -86,7 +86,12 @@ VERBS: Mapping[str, Verb | Group] = {
     ),
     "target": Group(
         "Places to train and serve.",
-        {"list": Verb("isocenter.cli.target.list:command", "List the targets that this store knows.")},
+        {
+            "list": Verb("isocenter.cli.target.list:command", "List the targets that this store knows."),
+            "init": Verb("isocenter.cli.target.init:command", "Write a commented settings file."),
+            "show": Verb("isocenter.cli.target.show:command", "What a deployment provisioned."),
+            "check": Verb("isocenter.cli.target.check:command", "Probe a target."),
+        },
     ),
 }
 

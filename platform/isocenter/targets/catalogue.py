@@ -1,16 +1,20 @@
 """Which targets there are: ``local``, and one for each deployment descriptor.
 
-Descriptors lie in ``$ISOCENTER_DEPLOYMENTS``, else in ``deployments`` in the current folder where it is there,
+Descriptors lie in ``$ISOCENTER_DEPLOYMENTS``, else in ``deployments`` in the current folder if it is there,
 else in ``deployments`` in the store.
 """
 
 import difflib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isocenter.errors import InputError, NotFoundError
 from isocenter.home import Home
 from isocenter.targets.target import LOCAL, Target
+
+if TYPE_CHECKING:
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 
 def deployments_folder(home: Home) -> Path:
@@ -54,3 +58,20 @@ def find_target(home: Home, name: str) -> Target:
         hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(targets)}."
         raise NotFoundError(f"There is no target {name!r}.", hint=hint)
     return targets[name]
+
+
+def find_descriptor(home: Home, name: str) -> "DeploymentDescriptor":
+    """The descriptor of the target called ``name``.
+
+    Raises:
+        NotFoundError: there is no such target, or it is the built-in one, which has none.
+        InputError: a descriptor is wrong.
+    """
+    target = find_target(home, name)
+    if target == LOCAL:
+        raise NotFoundError(
+            "The target local is this machine: it has no descriptor.", hint="isocenter doctor looks at it."
+        )
+    from isocenter.targets.descriptor import load_descriptor
+
+    return load_descriptor(deployments_folder(home) / target.origin)

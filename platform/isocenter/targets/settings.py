@@ -6,7 +6,7 @@ One YAML file a deployment, ``deployments/<name>.yaml``. `isocenter target init`
 import re
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,7 @@ LEAST_AUDIT_YEARS = 6
 _LONGEST_AUDIT_YEARS = 10
 _LARGEST_NETWORK, _SMALLEST_NETWORK = 16, 22
 _PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
+NAME = r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$"
 _GITHUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 Email = Annotated[str, Field(pattern=_EMAIL)]
@@ -45,6 +46,14 @@ class Part(BaseModel):
     """Base of the settings' parts: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, value: Any) -> Any:
+        """A key with nothing behind it (all of its lines are comments) means its default."""
+        if isinstance(value, dict):
+            return {key: item for key, item in value.items() if item is not None}
+        return value
 
 
 class NetworkSettings(Part):
@@ -198,16 +207,16 @@ class OnpremSettings(Part):
 class DeploymentSettings(Part):
     """One deployment, whole."""
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="names the target; 3 to 20 characters"
-    )
-    cloud: Cloud
+    name: str = Field(pattern=NAME, description="names the target; 3 to 20 characters")
+    cloud: Cloud = Field(description="aws, gcp, azure or onprem")
     region: str = Field(default="", description="the cloud's name of the place; empty on-premises")
     residency: str = Field(description="zone that data must stay in, e.g. eu")
-    environment: Literal["dev", "staging", "prod"] = "dev"
+    environment: Literal["dev", "staging", "prod"] = Field(default="dev", description="dev, staging or prod")
     owner: Email = Field(description="who answers for it")
-    cost_centre: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
-    data_classification: Literal["phi", "deidentified"] = "phi"
+    cost_centre: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="what it is charged to")
+    data_classification: Literal["phi", "deidentified"] = Field(
+        default="phi", description="phi (protected health information) or deidentified"
+    )
     security_contact: Email = Field(description="who gets the alarms")
     prefix: str = Field(
         default="",

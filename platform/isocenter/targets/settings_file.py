@@ -1,6 +1,7 @@
 """Settings files of deployments: reading one, finding the one that is meant."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, NotFoundError
-from isocenter.targets.settings import DeploymentSettings
+from isocenter.targets.settings import NAME, DeploymentSettings
 
 _LARGEST_FILE = 1 << 20
 
@@ -27,6 +28,19 @@ def read_settings(path: Path) -> DeploymentSettings:
     except ValidationError as error:
         faults = field_faults(error, DeploymentSettings)
         raise InputError(f"The settings file {path} is wrong: {faults}.") from error
+
+
+def check_name(name: str) -> None:
+    """Refuse what can't name a deployment.
+
+    Raises:
+        InputError: says what may.
+    """
+    if not re.fullmatch(NAME, name):
+        raise InputError(
+            f"{name!r} can't name a deployment.",
+            hint="3 to 20 lower-case letters, digits and hyphens, a letter first.",
+        )
 
 
 def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:

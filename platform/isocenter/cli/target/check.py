@@ -1,0 +1,29 @@
+"""``isocenter target check``: whether what a descriptor names is there and answers."""
+
+import click
+
+from isocenter.cli.output import json_option, print_json, print_table
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """Probe the target NAME: endpoints answer, buckets can be seen. Exit code 7 where one doesn't."""
+    from isocenter.errors import EnvironmentFaultError
+    from isocenter.home import open_home
+    from isocenter.targets.catalogue import find_descriptor
+    from isocenter.targets.probe import probe
+
+    found = probe(find_descriptor(open_home(), name))
+    if as_json:
+        print_json([{"what": p.what, "ok": p.ok, "said": p.said} for p in found])
+    else:
+        rows = ((p.what, "ok" if p.ok else "FAILED", p.said) for p in found)
+        print_table(f"Probes of {name}", ("what", "result", "said"), rows)
+    failed = [p.what for p in found if not p.ok]
+    if failed:
+        raise EnvironmentFaultError(
+            f"{len(failed)} of {len(found)} probes of {name} failed: {', '.join(failed[:3])}.",
+            hint="make drift shows what is missing; credentials and network come first.",
+        )

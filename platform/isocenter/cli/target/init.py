@@ -1,0 +1,42 @@
+"""``isocenter target init``: a commented settings file for a new deployment."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  isocenter target init --cloud gcp --name gcp-dev
+  isocenter target init --cloud aws --name aws-prod --deployments deployments
+
+Then edit the file, and `make plan CLOUD=gcp`."""
+)
+@click.option(
+    "--cloud", required=True, type=click.Choice(["aws", "gcp", "azure", "onprem"]), help="Which cloud."
+)
+@click.option("--name", default="", help="Of the deployment.  [default: CLOUD-dev]")
+@click.option(
+    "--deployments",
+    type=click.Path(path_type=Path),
+    default=Path("deployments"),
+    show_default=True,
+    help="Folder of settings files.",
+)
+def command(cloud: str, name: str, deployments: Path) -> None:
+    """Write deployments/NAME.yaml: every setting, what it means, and its default."""
+    from isocenter.errors import InputError
+    from isocenter.storage.atomic import write_bytes
+    from isocenter.targets.settings import Cloud
+    from isocenter.targets.settings_file import check_name
+    from isocenter.targets.template import settings_template
+
+    chosen = name or f"{cloud}-dev"
+    check_name(chosen)
+    path = deployments / f"{chosen}.yaml"
+    if path.exists():
+        raise InputError(f"{path} is there already.", hint="Choose another --name, or edit that file.")
+    deployments.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, settings_template(Cloud(cloud), chosen).encode())
+    click.echo(f"Wrote {path}. Edit it, then: make plan CLOUD={cloud} NAME={chosen}")

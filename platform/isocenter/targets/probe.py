@@ -1,0 +1,72 @@
+"""Whether what a descriptor names is there: endpoints by their port, buckets through fsspec, in any cloud."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from isocenter.targets.descriptor import DeploymentDescriptor
+
+_PATIENCE_S = 5
+# URI scheme -> the extra that brings its file system.
+_EXTRAS = {"s3": "aws", "gs": "gcp", "abfs": "azure", "abfss": "azure"}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing that was looked at.
+
+    Args:
+        what: e.g. ``bucket data``.
+        ok: whether it is there.
+        said: the answer, or what went wrong, in a line.
+    """
+
+    what: str
+    ok: bool
+    said: str
+
+
+def probe(descriptor: DeploymentDescriptor) -> tuple[Probe, ...]:
+    """Look at each endpoint and bucket that ``descriptor`` names; nothing is written."""
+    return (*_endpoints(descriptor), *_buckets(descriptor))
+
+
+def _endpoints(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
+    for name, address in descriptor.endpoints.items():
+        parts = urlsplit(address)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        try:
+            with socket.create_connection((parts.hostname or "", port), timeout=_PATIENCE_S):
+                yield Probe(f"endpoint {name}", True, address)
+        except OSError as error:
+            yield Probe(f"endpoint {name}", False, f"{address}: {error.strerror or error}")
+
+
+def _buckets(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
+    import fsspec
+
+    for purpose, uri in descriptor.buckets.items():
+        what = f"bucket {purpose}"
+        scheme = uri.partition("://")[0]
+        try:
+            files = fsspec.filesystem(scheme, **_options(descriptor, scheme))
+            there = files.exists(uri)
+            yield Probe(what, there, uri if there else f"{uri} isn't there, or may not be seen")
+        except ImportError:
+            yield Probe(what, False, f"pip install 'isocenter[{_EXTRAS.get(scheme, scheme)}]'")
+        except Exception as error:  # each library has errors of its own; a probe reports them all
+            yield Probe(
+                what,
+                False,
+                f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}",
+            )
+
+
+def _options(descriptor: DeploymentDescriptor, scheme: str) -> dict[str, Any]:
+    endpoint = descriptor.endpoints.get(descriptor.provider)
+    if scheme == "s3" and endpoint:
+        emulated = {"key": "emulated", "secret": "emulated"} if descriptor.emulated else {}
+        return {"endpoint_url": endpoint, "skip_instance_cache": True, **emulated}
+    return {"skip_instance_cache": True}
