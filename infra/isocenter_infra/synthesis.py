@@ -2,13 +2,15 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from isocenter.domain.digest import digest_bytes
+from isocenter.errors import EnvironmentFaultError
 from isocenter.storage.atomic import write_bytes
 from isocenter.targets.settings import Cloud
 from isocenter_infra.bindings.kernel import prepare_bindings
@@ -90,7 +92,9 @@ def synthesize(
         EnvironmentFaultError: the bindings or Node.js are missing.
     """
     module_name, class_name = STACKS[stack, deployment.settings.cloud]
-    prepare_bindings(stack_submodules(deployment.settings.cloud), notice, whole=whole_bindings)
+    used = stack_submodules(deployment.settings.cloud)
+    _require_bindings(deployment.settings.cloud, used)
+    prepare_bindings(used, notice, whole=whole_bindings)
     from isocenter_infra.bindings.construct_source import watched_constructs
 
     with watched_constructs() as watched, tempfile.TemporaryDirectory() as outdir:
@@ -105,6 +109,15 @@ def synthesize(
     for metadata in _metadata(document):
         metadata["source"] = places.get(metadata["path"], "")
     return Synthesis(name, document)
+
+
+def _require_bindings(cloud: Cloud, providers: Iterable[str]) -> None:
+    missing = [name for name in providers if find_spec(f"cdktn_provider_{name}") is None]
+    if missing or find_spec("cdktn") is None:
+        raise EnvironmentFaultError(
+            f"The bindings of {', '.join(missing) or 'cdktn'} are not installed.",
+            hint=f"make synth CLOUD={cloud} installs them; or pip install 'isocenter-infra[{cloud}]'.",
+        )
 
 
 def _metadata(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

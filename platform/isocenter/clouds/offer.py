@@ -77,8 +77,8 @@ class CloudOffer(_Row):
 
     def _near(self, size: str) -> list[str]:
         if size not in GPU_SIZES:
-            near = difflib.get_close_matches(size.lower(), self.gpu, n=2, cutoff=0.3)
-            return near or list(self.gpu)
+            begun = [known for known in self.gpu if known.startswith(size.lower())]
+            return begun or difflib.get_close_matches(size.lower(), self.gpu, n=2, cutoff=0.3) or [*self.gpu]
         at = GPU_SIZES.index(size)
         return sorted(self.gpu, key=lambda known: abs(GPU_SIZES.index(known) - at))[:2]
 

@@ -93,13 +93,13 @@ def _section(
     name: str, field: FieldInfo, inner: type[BaseModel], value: Any, cloud: str, indent: str
 ) -> Iterator[str]:
     """A part of its own: its fields below it; a commented heading where all of it is default."""
-    begin = f"{indent}{name}:"
+    begin = f"{indent}{name}:  # {field.description or (inner.__doc__ or '').splitlines()[0]}"
     if value is None and (field.default is None or field.default == ()):
-        yield f"# {begin}  # {(inner.__doc__ or '').splitlines()[0]}"
+        yield f"# {begin}"
         yield from (f"# {line}" for line in _lines(inner, {}, cloud, indent + "  "))
     elif isinstance(value, list) or (value is None and isinstance(field.default, tuple)):
         items = value if value is not None else [item.model_dump(mode="json") for item in field.default]
-        yield f"{begin}  # {(inner.__doc__ or '').splitlines()[0]}"
+        yield begin
         for item in items:
             yield f"{indent}  - {_flow(item)}"
     else:
