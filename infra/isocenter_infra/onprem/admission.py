@@ -102,7 +102,10 @@ def _rules(registry: str) -> Mapping[str, str]:
     images = " && ".join(
         f"(!has(object.spec.{kind}) || object.spec.{kind}.all(c, {of_registry}))" for kind in _CONTAINERS
     )
-    label = f"has(object.metadata.labels) && object.metadata.labels[?'{COMPONENT}'].orValue('')"
+    label = (
+        f"has(object.metadata.labels) && '{COMPONENT}' in object.metadata.labels && "
+        f"object.metadata.labels['{COMPONENT}']"
+    )
     projected = (
         "!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.projected) || "
         "!has(v.projected.sources) || v.projected.sources.all(s, !has(s.serviceAccountToken)))"
