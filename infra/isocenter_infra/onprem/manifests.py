@@ -6,10 +6,11 @@ Terraform's provider checks little before an apply. Its resources follow the obj
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import kubernetes_validate
+
+from isocenter_infra.change.schema_check import SchemaFault
 
 # The oldest release that these stacks are made for; admission policies have been stable since 1.30.
 LEAST_KUBERNETES = "1.31"
@@ -83,23 +84,6 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _QUANTITY = re.compile(r"\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?")
 
 
-@dataclass(frozen=True)
-class ManifestFault:
-    """An object that Kubernetes would refuse.
-
-    Args:
-        address: of the Terraform resource.
-        field: path in the object, e.g. ``spec.egress.0.ports``; empty: the object as a whole.
-        sentence: what is wrong.
-        source: file and line in our sources that made the resource.
-    """
-
-    address: str
-    field: str
-    sentence: str
-    source: str = ""
-
-
 def manifests(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The Kubernetes objects of a document: Terraform address -> manifest.
 
@@ -114,21 +98,21 @@ def manifests(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def validate_manifests(
     document: Mapping[str, Any], version: str = LEAST_KUBERNETES
-) -> tuple[ManifestFault, ...]:
+) -> tuple[SchemaFault, ...]:
     """What Kubernetes would refuse in a document; none when all is well.
 
     Args:
         document: Terraform's JSON.
         version: of Kubernetes, e.g. ``1.31``.
     """
-    found: list[ManifestFault] = []
+    found: list[SchemaFault] = []
     for address, kind, body in _resources(document):
         source = body.get("//", {}).get("metadata", {}).get("source", "")
         try:
-            faults = [*_faults(_manifest(kind, body, document), version)]
+            sentences = [*_faults(_manifest(kind, body, document), version)]
         except ValueError as error:
-            faults = [("", str(error))]
-        found.extend(ManifestFault(address, field, sentence, source) for field, sentence in faults)
+            sentences = [f"{error}."]
+        found.extend(SchemaFault(address, sentence, source) for sentence in sentences)
     return tuple(found)
 
 
@@ -188,40 +172,43 @@ def _resolved(text: str, document: Mapping[str, Any]) -> str:
     return str((metadata[0] if isinstance(metadata, list) else metadata)["name"])
 
 
-def _faults(manifest: Mapping[str, Any], version: str) -> Iterator[tuple[str, str]]:
-    """Field and sentence of each fault: first the schema's, then what a schema can't say."""
+def _faults(manifest: Mapping[str, Any], version: str) -> Iterator[str]:
+    """A sentence for each fault: first the schema's, then what a schema can't say."""
     try:
         kubernetes_validate.validate(dict(manifest), version, strict=True)
     except kubernetes_validate.ValidationError as error:
-        yield ".".join(str(part) for part in error.absolute_path), f"{error.message}."
+        place = ".".join(str(part) for part in error.absolute_path)
+        yield f"{place or manifest['kind']}: {error.message}."
     except kubernetes_validate.SchemaNotFoundError:
-        yield "", f"Kubernetes {version} has no {manifest['kind']} in {manifest['apiVersion']}."
+        yield f"Kubernetes {version} has no {manifest['kind']} in {manifest['apiVersion']}."
     yield from _name_faults(manifest.get("metadata", {}))
-    yield from _quantity_faults("", manifest)
+    yield from _amount_faults("", manifest)
 
 
-def _name_faults(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _name_faults(metadata: Mapping[str, Any]) -> Iterator[str]:
     for field in ("name", "namespace"):
         name = metadata.get(field)
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-            yield f"metadata.{field}", f"{name!r} is no name: lower case letters, digits, hyphens and dots."
+            yield f"metadata.{field}: {name!r} is no name of lower case letters, digits, hyphens and dots."
     for key, value in metadata.get("labels", {}).items():
         if not (isinstance(value, str) and _LABEL_VALUE.fullmatch(value)):
-            yield f"metadata.labels.{key}", f"{value!r} is no label's value: at most 63 letters, digits, -_."
+            yield f"metadata.labels.{key}: {value!r} is no label's value: at most 63 letters, digits, -_."
 
 
-def _quantity_faults(place: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Amounts under ``hard``, ``requests`` and the like."""
+def _amount_faults(place: str, value: Any) -> Iterator[str]:
+    """Amounts under ``hard``, ``requests`` and the like, at any depth."""
     if isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _quantity_faults(f"{place}.{number}", item)
+            yield from _amount_faults(f"{place}.{number}", item)
     if not isinstance(value, Mapping):
         return
     for key, item in value.items():
         where = f"{place}.{key}".lstrip(".")
         if key in _AMOUNTS and isinstance(item, Mapping):
-            for name, amount in item.items():
-                if not _QUANTITY.fullmatch(str(amount)):
-                    yield f"{where}.{name}", f"{amount!r} is no amount, such as 500m, 16 or 128Gi."
+            yield from (
+                f"{where}.{name}: {amount!r} is no amount, such as 500m, 16 or 128Gi."
+                for name, amount in item.items()
+                if not _QUANTITY.fullmatch(str(amount))
+            )
         elif key != "metadata":
-            yield from _quantity_faults(where, item)
+            yield from _amount_faults(where, item)
