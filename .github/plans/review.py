@@ -1,4 +1,4 @@
-"""Before a plan is applied: it is of a merged pull request, and the one that was approved. `make plan-review`.
+"""Before a plan is applied: is it of a merged pull request, and the approved one? `make plan-review`.
 
 Takes GITHUB_REPOSITORY, RUN (of plan.yml), DEPLOYMENT, DIGEST, PLAN (its folder) and GH_TOKEN from the
 environment; needs only Python and GitHub's `gh`. Shows the plan in the run's summary, for whoever approves.
