@@ -223,8 +223,12 @@ def _faulty_pods() -> Iterator[tuple[str, dict[str, Any], str]]:
     token = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
     tagged = {"name": "x", "image": "registry.hospital.example/isocenter/training:latest"}
     foreign = {"name": "x", "image": "docker.io/library/busybox@sha256:" + "a" * 64}
+    short = {"name": "x", "image": IMAGE[:-1]}
+    longer = {"name": "x", "image": IMAGE + "a"}
     lookalike = {"name": "x", "image": IMAGE.replace("isocenter/", "isocenter-evil/")}
     yield changed("tag", "digest", lambda m: m["spec"].update(containers=[tagged]))
+    yield changed("short digest", "digest", lambda m: m["spec"].update(containers=[short]))
+    yield changed("long digest", "digest", lambda m: m["spec"].update(containers=[longer]))
     yield changed("other registry", "digest", lambda m: m["spec"].update(containers=[foreign]))
     yield changed("registry's lookalike", "digest", lambda m: m["spec"].update(containers=[lookalike]))
     yield changed("init container", "digest", lambda m: m["spec"].update(initContainers=[foreign]))
