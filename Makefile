@@ -36,7 +36,8 @@ WHERE = $(WHICH) $(if $(EMULATE),--emulate)
 BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) \
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
-.PHONY: help setup demo test lint bench clean synth plan deploy drift destroy bootstrap cloud
+.PHONY: help setup demo test lint lint-workflows bench clean synth plan deploy drift destroy bootstrap cloud \
+	plan-comment plan-review
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -65,10 +66,25 @@ $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml
 	$(UV) --quiet --editable 'platform[postgresql]' --group development
 	@touch $@
 
-lint: $(VENV)/.installed-development ## ruff and mypy (strict)
+lint: $(VENV)/.installed-development ## ruff, mypy (strict), and three checkers of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra
+	$(MAKE) --no-print-directory lint-workflows
+
+WORKFLOWS ?= $(wildcard .github/workflows/*.yml)
+
+lint-workflows: $(VENV)/.installed-development
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic $(WORKFLOWS)
+	@bash .github/actionlint/run $(WORKFLOWS)
+
+# What the workflows do beyond the verbs; both read the environment (.github/plans/).
+plan-comment:
+	@$(PYTHON) .github/plans/comment.py
+
+plan-review:
+	@$(PYTHON) .github/plans/review.py
 
 test: $(VENV)/.installed-development ## set up all that the tests need and run them
 	@bash tests/system-packages

@@ -29,6 +29,7 @@ STACKS = {
     ("state", Cloud.AWS): ("isocenter_infra.aws.state", "AwsState"),
     ("state", Cloud.GCP): ("isocenter_infra.gcp.state", "GcpState"),
     ("state", Cloud.AZURE): ("isocenter_infra.azure.state", "AzureState"),
+    ("state", Cloud.ONPREM): ("isocenter_infra.onprem.state", "OnpremState"),
 }
 
 
@@ -40,7 +41,9 @@ def as_text(document: Mapping[str, Any]) -> bytes:
 def stack_submodules(cloud: Cloud) -> Mapping[str, tuple[str, ...]]:
     """Submodules of the bindings that a cloud's stacks use, by provider."""
     here = Path(__file__).parent
-    return used_submodules([*here.glob("*.py"), *(here / cloud).glob("*.py")])
+    # What the clouds share is operators of a cluster, which a hospital's brings itself.
+    shared = () if cloud is Cloud.ONPREM else here.glob("*.py")
+    return used_submodules([*shared, *(here / cloud).glob("*.py")])
 
 
 @dataclass(frozen=True)

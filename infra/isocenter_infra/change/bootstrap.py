@@ -1,11 +1,13 @@
-"""The bucket of Terraform's state: made once with its state beside it, which then moves into the bucket."""
+"""The place of Terraform's state: made once with its state beside it, which then moves there.
+
+A bucket in a cloud, a namespace on-premises.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from isocenter.errors import EnvironmentFaultError, InputError
-from isocenter.targets.settings import Cloud
+from isocenter.errors import EnvironmentFaultError
 from isocenter_infra.change.check import place, synthesize_and_check
 from isocenter_infra.change.intent import STATE, Intent
 from isocenter_infra.change.plan import make_plan
@@ -23,12 +25,9 @@ def bootstrap(intent: Intent, notice: Notice, listen: Listener) -> bool:
     the end and moved.
 
     Raises:
-        InputError: the cloud needs no bucket.
         PolicyError: a check failed.
         IsocenterError: Terraform failed, explained.
     """
-    if intent.settings.cloud is Cloud.ONPREM:
-        raise InputError("On-premises, Terraform's state lies in the cluster: there is nothing to bootstrap.")
     here = replace(intent, stack=STATE, remote_state=False)
     there = replace(intent, stack=STATE, remote_state=True)
     if not (here.folder / _LOCAL_STATE).exists() and _is_there(there, notice):

@@ -57,6 +57,13 @@ _KNOWN: Sequence[_Known] = (
         " In a workflow: the OIDC role of the deployment.",
     ),
     _Known(
+        r"Failed to initialize kubernetes configuration|Kubernetes cluster unreachable"
+        r"|Failed to construct REST client",
+        EnvironmentFaultError,
+        "The Kubernetes cluster of the settings can't be reached.",
+        "Set KUBE_CONFIG_PATH to a kubeconfig file with the settings' context (kubectl config get-contexts).",
+    ),
+    _Known(
         r"Error acquiring the state lock(?:.*?ID:\s+(\S+))?(?:.*?Who:\s+(\S+))?(?:.*?Created:\s+([^\n]+))?",
         EnvironmentFaultError,
         "Somebody else is changing this deployment: the state is locked by {2} since {3} (lock {1}).",

@@ -3,6 +3,7 @@
 One YAML file a deployment, ``deployments/<name>.yaml``. `isocenter target init` writes a commented one.
 """
 
+import difflib
 import re
 from enum import StrEnum
 from ipaddress import IPv4Network
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from isocenter.clouds.offer import CloudOffer, cloud_offer
+from isocenter.clouds.offer import GPU_SIZES, CloudOffer, cloud_offer
 from isocenter.errors import InputError
 
 # 45 CFR 164.316(b)(2)(i): six years from creation or the last effective date.
@@ -189,6 +190,28 @@ class AzureSettings(Part):
     )
 
 
+def _is_own_group(group: str) -> str:
+    if group.startswith("system:"):
+        raise ValueError(f"{group} is a group of Kubernetes itself: far more than the people meant are in it")
+    return group
+
+
+Group = Annotated[str, Field(pattern=r"^\S+$"), AfterValidator(_is_own_group)]
+
+
+class VolumeSettings(Part):
+    """Encrypted volumes, in GiB."""
+
+    datasets_gib: int = Field(default=1000, ge=1, description="decoded images that training reads")
+    checkpoints_gib: int = Field(default=200, ge=1, description="from which an interrupted training goes on")
+    models_gib: int = Field(default=100, ge=1, description="models that serving loads")
+    shared: bool = Field(
+        default=True,
+        description="several machines mount them at once (ReadWriteMany); false: the storage class can't, "
+        "and training stays on one machine",
+    )
+
+
 class OnpremSettings(Part):
     """Where in the hospital's own Kubernetes."""
 
@@ -200,7 +223,18 @@ class OnpremSettings(Part):
     object_store_secret: str = Field(description="Kubernetes secret with its credentials")
     database_secret: str = Field(description="Kubernetes secret with key `url` of the PostgreSQL database")
     allowed_egress: tuple[Range, ...] = Field(
-        default=(), description="ranges that workloads may reach: database, object store, registry"
+        default=(), description="ranges that workloads may reach: database, object store, API server"
+    )
+    allowed_ingress: tuple[Range, ...] = Field(
+        default=(), description="ranges that may call the gateway: PACS, worklists, ingress controller"
+    )
+    volumes: VolumeSettings = VolumeSettings()
+    auditors: Group = Field(
+        default="isocenter-auditors", description="group of the identity provider that may read, not change"
+    )
+    break_glass: Group = Field(
+        default="isocenter-break-glass",
+        description="group for emergencies: empty until the identity provider adds somebody",
     )
 
 
@@ -242,9 +276,17 @@ class DeploymentSettings(Part):
                 raise ValueError(
                     f"cloud is {self.cloud}: the part {cloud} must {'go' if given else 'be there'}"
                 )
-        if self.cloud is not Cloud.ONPREM:
+        if self.cloud is Cloud.ONPREM:
+            self._check_sizes()
+        else:
             self._check_cloud(cloud_offer(self.cloud))
         return self
+
+    def _check_sizes(self) -> None:
+        for gpu in self.compute.gpu:
+            if gpu.size not in GPU_SIZES:
+                near = difflib.get_close_matches(gpu.size.lower(), GPU_SIZES, n=2, cutoff=0.3) or GPU_SIZES
+                raise ValueError(f"No GPU size {gpu.size!r}. Nearest: {', '.join(near)}")
 
     def _check_cloud(self, offer: CloudOffer) -> None:
         chosen = self.aws or self.gcp or self.azure

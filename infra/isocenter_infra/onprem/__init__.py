@@ -1,0 +1,1 @@
+"""The stack in a hospital's own Kubernetes, one concern a file."""
