@@ -62,8 +62,10 @@ ifneq ($(EXTRAS),)
 .PHONY: $(VENV)/.installed
 endif
 
-$(VENV)/.installed-development: $(VENV)/.installed pyproject.toml
-	$(UV) --quiet --editable 'platform[postgresql]' --group development
+# The tests synthesize every cloud's stack and deploy to an emulated one.
+$(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyproject.toml
+	$(UV) --quiet --editable 'platform[postgresql,aws]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
+	  --group development
 	@touch $@
 
 lint: $(VENV)/.installed-development ## ruff, mypy (strict), and three checkers of the workflows

@@ -30,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A fresh store of this test's own."""
     root = tmp_path / "store"
     monkeypatch.setenv("ISOCENTER_HOME", str(root))
+    monkeypatch.setenv("ISOCENTER_DEPLOYMENTS", str(root / "deployments"))
     monkeypatch.delenv("ISOCENTER_DATABASE_URL", raising=False)
     return open_home(root)
 

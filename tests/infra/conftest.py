@@ -3,23 +3,15 @@
 import copy
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+from infra_examples import example
 
-from isocenter.targets.settings import DeploymentSettings
-from isocenter.targets.settings_file import find_settings, read_settings
 from isocenter_infra.deployment import Deployment
 from isocenter_infra.synthesis import Synthesis, synthesize
 
-EXAMPLES = Path(__file__).parents[2] / "deployments"
 Document = dict[str, Any]
-
-
-def example(cloud: str) -> DeploymentSettings:
-    """The example deployment on ``cloud``."""
-    return read_settings(find_settings(EXAMPLES, cloud=cloud))
 
 
 @cache
