@@ -1,5 +1,8 @@
 """What the Azure stack made, in the descriptor's words."""
 
+from typing import Any
+
+from isocenter.targets.settings import GpuSettings
 from isocenter_infra.azure.audit import Audit
 from isocenter_infra.azure.compute import Compute, cluster_name
 from isocenter_infra.azure.identity import Identity
@@ -17,8 +20,8 @@ from isocenter_infra.descriptor import Provisioned
 BY_PLATFORM = (
     "Online endpoints and their deployments are made by the backend, public access off; it then writes Azure"
     " Monitor's autoscale setting of each, with the bounds in settings.autoscale.",
-    "Quota of the machine families in settings.quota is asked for by a person or by the backend: Azure's new"
-    " subscriptions have none for GPUs.",
+    "Quota of the machine families in settings.clusters is asked for by a person or by the backend: a new"
+    " subscription has none for GPUs.",
     "An image's signature and scan are checked before it is let out of the registry's quarantine; the"
     " registry itself admits what is let out.",
     "A pushed tag is locked against overwriting (write-enabled: false): the registry has no setting for it.",
@@ -68,9 +71,20 @@ def provisioned(
             "vault": keys.vault.vault.vault_uri,
             "log_workspace": audit.workspace.workspace_id,
             "datastores": {purpose: store.name for purpose, store in compute.datastores.items()},
-            "clusters": {f"{size.size}x{size.per_node}": cluster_name(size) for size in gpu},
+            "clusters": [_cluster(size) for size in gpu],
             "identity_ids": {role: identity.users[role].id for role in ("training", "serving", "pipeline")},
-            "quota": {machine_for(size).family: size.max_nodes for size in gpu},
             "autoscale": serving.autoscale,
         },
     )
+
+
+def _cluster(gpu: GpuSettings) -> dict[str, Any]:
+    """Which cluster a job asks for, and of which family's quota it lives."""
+    return {
+        "name": cluster_name(gpu),
+        "size": gpu.size,
+        "per_node": gpu.per_node,
+        "spot": gpu.spot,
+        "max_nodes": gpu.max_nodes,
+        "family": machine_for(gpu).family,
+    }

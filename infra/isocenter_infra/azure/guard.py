@@ -3,12 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdktn import TerraformResourceLifecycle
-from cdktn_provider_azurerm.consumption_budget_resource_group import (
-    ConsumptionBudgetResourceGroup,
-    ConsumptionBudgetResourceGroupNotification,
-    ConsumptionBudgetResourceGroupTimePeriod,
-)
 from cdktn_provider_azurerm.management_lock import ManagementLock
 from cdktn_provider_azurerm.monitor_action_group import (
     MonitorActionGroup,
@@ -21,17 +15,15 @@ from cdktn_provider_azurerm.monitor_scheduled_query_rules_alert_v2 import (
 )
 from constructs import Construct
 
-from isocenter.targets.settings import BudgetSettings
 from isocenter_infra.azure.alarms import ALARMS, break_glass_query
 from isocenter_infra.azure.audit import Audit
+from isocenter_infra.azure.budget import watch_spending
 from isocenter_infra.azure.identity import Identity
 from isocenter_infra.azure.names import AzureNames
 from isocenter_infra.azure.place import Place
 from isocenter_infra.azure.posture import Posture, PostureArgs
 from isocenter_infra.deployment import Deployment
 
-# The first of the month in which the budget is made: Azure refuses an earlier one.
-_THIS_MONTH = "${formatdate(\"YYYY-MM-01'T'00:00:00Z\", plantimestamp())}"
 _SHORT_NAME = "isocenter"
 _URGENT, _SOON = 0, 1
 
@@ -47,7 +39,6 @@ class GuardArgs:
         replica: the second place that they look after.
         audit: whose logs the alarms ask.
         identity: whose break-glass identity must not be used unseen.
-        budget: when spending raises an alarm.
         precious: ids of what must not be deleted, by name.
     """
 
@@ -57,7 +48,6 @@ class GuardArgs:
     replica: Place
     audit: Audit
     identity: Identity
-    budget: BudgetSettings
     precious: Mapping[str, str]
 
 
@@ -74,7 +64,7 @@ class Guard(Construct):
         break_glass = args.identity.users["break-glass"].principal_id
         self._alarm("break-glass", break_glass_query(break_glass), _URGENT)
         Posture(self, "posture", PostureArgs(args.names, (args.place, args.replica), contact))
-        self._budget()
+        watch_spending(self, args.deployment, args.place.group.id)
         if args.deployment.protect:
             self._lock()
 
@@ -115,29 +105,6 @@ class Guard(Construct):
             # A table is there only once something was logged into it.
             skip_query_validation=True,
             **args.place.here,
-        )
-
-    def _budget(self) -> None:
-        args = self._args
-        ConsumptionBudgetResourceGroup(
-            self,
-            "budget",
-            name=args.names.prefix,
-            resource_group_id=args.place.group.id,
-            amount=args.budget.monthly,
-            time_grain="Monthly",
-            time_period=ConsumptionBudgetResourceGroupTimePeriod(start_date=_THIS_MONTH),
-            notification=[
-                ConsumptionBudgetResourceGroupNotification(
-                    enabled=True,
-                    operator="GreaterThanOrEqualTo",
-                    threshold=percent,
-                    threshold_type="Actual",
-                    contact_emails=[args.deployment.settings.owner],
-                )
-                for percent in args.budget.alert_percent
-            ],
-            lifecycle=TerraformResourceLifecycle(ignore_changes=["time_period"]),
         )
 
     def _lock(self) -> None:

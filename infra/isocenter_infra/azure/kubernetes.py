@@ -32,6 +32,7 @@ from constructs import Construct
 
 from isocenter_infra.azure import trail
 from isocenter_infra.azure.audit import Audit
+from isocenter_infra.azure.budget import watch_spending
 from isocenter_infra.azure.grant import grant
 from isocenter_infra.azure.identity import Identity
 from isocenter_infra.azure.keys import Keys
@@ -116,6 +117,8 @@ class Kubernetes(Construct):
         subnet = args.network.subnets["nodes"].id
         for gpu in args.deployment.settings.compute.gpu:
             gpu_nodes(self, self.cluster, subnet, args.place, gpu)
+        # Azure keeps the nodes, and their cost, in a group of their own.
+        watch_spending(self, args.deployment, self.cluster.node_resource_group_id)
         self._install()
 
     def _grants(self) -> list[RoleAssignment]:
@@ -240,6 +243,7 @@ class Kubernetes(Construct):
             vnet_subnet_id=self._args.network.subnets["nodes"].id,
             node_public_ip_enabled=False,
             host_encryption_enabled=True,
+            max_pods=50,
             os_sku="AzureLinux",
             upgrade_settings=KubernetesClusterDefaultNodePoolUpgradeSettings(max_surge="10%"),
             tags=self._args.place.tags,

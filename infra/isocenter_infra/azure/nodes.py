@@ -36,6 +36,7 @@ def gpu_nodes(
         max_count=max(1, gpu.max_nodes),
         node_public_ip_enabled=False,
         host_encryption_enabled=True,
+        max_pods=50,
         # The driver comes with the node's image, the device plugin with Helm.
         gpu_driver="Install",
         node_labels={"isocenter/gpu": gpu.size} | ({_SPOT: "spot"} if gpu.spot else {}),

@@ -73,7 +73,7 @@ class AzureStack(TerraformStack):
         Guard(
             self,
             "guard",
-            GuardArgs(deployment, names, place, replica, audit, identity, deployment.budget, precious),
+            GuardArgs(deployment, names, place, replica, audit, identity, precious),
         )
         if settings.compute.kubernetes:
             Kubernetes(

@@ -73,7 +73,8 @@ class Trail:
             id_: ends its name.
             target: id of the resource.
             categories: of Azure Monitor.
-            account: id of another account; None: of none, where the resource lies in another region.
+            account: id of an account in place of the locked one; None: none, as the resource lies in
+                another region.
         """
         MonitorDiagnosticSetting(
             scope,
