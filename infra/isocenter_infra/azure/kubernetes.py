@@ -1,5 +1,6 @@
 """AKS, for teams that outgrow or avoid Azure ML: private, GPU nodes from zero."""
 
+import json
 from dataclasses import dataclass
 
 from cdktn import Fn, TerraformResource, TerraformResourceLifecycle
@@ -52,6 +53,14 @@ NAMESPACE = "isocenter"
 _WORKLOADS = ("training", "serving")
 # Pod security standards, baseline, for Linux-based workloads.
 _POD_SECURITY = "/providers/Microsoft.Authorization/policySetDefinitions/a8640138-9b0a-4a28-b8cb-1666c838647d"
+# Azure's own namespaces, and the device plugin's: it takes its socket from the node.
+_EXCLUDED = (
+    "kube-system",
+    "gatekeeper-system",
+    "azure-arc",
+    "azure-extensions-usage-system",
+    "isocenter-device-plugin",
+)
 # Entra's server application of AKS, the same in every tenant.
 _AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
@@ -111,7 +120,7 @@ class Kubernetes(Construct):
             display_name="Pods run without privileges",
             resource_id=self.cluster.id,
             policy_definition_id=_POD_SECURITY,
-            parameters='{"effect": {"value": "Deny"}}',
+            parameters=_pod_rules(),
             enforce=True,
         )
         subnet = args.network.subnets["nodes"].id
@@ -284,3 +293,8 @@ class Kubernetes(Construct):
         )
         HelmProvider(self, "helm", kubernetes=connection)
         install_workloads(self, device_plugin=True, depends_on=[self.cluster])
+
+
+def _pod_rules() -> str:
+    rules = {"effect": {"value": "Deny"}, "excludedNamespaces": {"value": list(_EXCLUDED)}}
+    return json.dumps(rules, sort_keys=True)
