@@ -18,8 +18,8 @@ from isocenter_infra.bindings.submodules import used_submodules
 from isocenter_infra.deployment import Deployment
 
 FILE_NAME = "cdk.tf.json"
-# The first versions that lock a state in S3 without a table.
-_TARGETS = {"terraform": ">=1.10.0", "opentofu": ">=1.10.0"}
+# The first versions that take arguments without storing them; both lock a state in S3 without a table.
+_TARGETS = {"terraform": ">=1.11.0", "opentofu": ">=1.11.0"}
 # Names of a cloud's stack: the deployment itself, and the bucket that holds its Terraform state.
 STACKS = {
     ("main", Cloud.AWS): ("isocenter_infra.aws.stack", "AwsStack"),

@@ -118,7 +118,8 @@ class Requirement:
 
     Args:
         control: number of the control.
-        kind: Terraform resource type, or ``terraform.backend`` for the state's place.
+        kind: Terraform resource type, ``terraform.backend`` for the state's place, or ``output`` for what the
+            stack tells the platform layer to do.
         setting: dotted path into the resource's body, ``*`` for each item of a list (``rule.*.mode``); empty:
             that the resource is there.
         must: what holds of the value; for ``*``, of each item, of which there must be one.
@@ -139,6 +140,8 @@ class Requirement:
         """The resources that this is about: address -> body."""
         if self.kind == "terraform.backend":
             return {f"terraform.backend.{k}": v for k, v in document["terraform"].get("backend", {}).items()}
+        if self.kind == "output":
+            return {f"output.{name}": body for name, body in document.get("output", {}).items()}
         bodies = document.get("resource", {}).get(self.kind, {})
         return {f"{self.kind}.{name}": body for name, body in bodies.items() if self._is_meant(body)}
 

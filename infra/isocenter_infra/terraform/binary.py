@@ -10,8 +10,8 @@ from pathlib import Path
 
 from isocenter.errors import EnvironmentFaultError
 
-# The first versions that lock a state in S3 without a table.
-LEAST_VERSION = (1, 10)
+# The first versions that take arguments without storing them; both lock a state in S3 without a table.
+LEAST_VERSION = (1, 11)
 _LEAST = ".".join(str(part) for part in LEAST_VERSION)
 
 

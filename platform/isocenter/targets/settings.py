@@ -19,6 +19,10 @@ LEAST_AUDIT_YEARS = 6
 _LONGEST_AUDIT_YEARS = 10
 _LARGEST_NETWORK, _SMALLEST_NETWORK = 16, 22
 _PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
+_AZURE_SUBNET = (
+    r"^(/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+"
+    r"/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+)?$"
+)
 NAME = r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$"
 _GITHUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
@@ -187,6 +191,12 @@ class AzureSettings(Part):
     replica_region: str = Field(description="second region for copies, in the same residency zone")
     network_watcher: str = Field(
         default="", description="name of the region's network watcher; empty: Azure's default name"
+    )
+    runner_subnet: str = Field(
+        default="",
+        pattern=_AZURE_SUBNET,
+        description="id of the subnet where Terraform runs: it alone reaches the state, and by peering the"
+        " key vaults, which have no public address. A network of this deployment's own",
     )
 
 

@@ -1,0 +1,1 @@
+"""The stack on Microsoft Azure, one concern a file."""
