@@ -157,9 +157,7 @@ def explain(diagnostics: Sequence[Diagnostic]) -> IsocenterError:
 def _unknown(diagnostics: Sequence[Diagnostic]) -> str:
     if not diagnostics:
         return "Terraform failed without saying why."
-    shown = [
-        f"{d.address or 'the stack'}: {_line(d)}" for d in diagnostics[:_MOST_SHOWN]
-    ]
+    shown = [f"{d.address or 'the stack'}: {_line(d)}" for d in diagnostics[:_MOST_SHOWN]]
     more = f" and {len(diagnostics) - _MOST_SHOWN} more" if len(diagnostics) > _MOST_SHOWN else ""
     return f"Terraform failed: {'; '.join(shown)}{more}."
 
