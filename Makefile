@@ -66,6 +66,7 @@ endif
 $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyproject.toml
 	$(UV) --quiet --editable 'platform[postgresql,aws]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
 	  --group development
+	$(BIN)/python -m isocenter_infra.bindings aws gcp azure onprem
 	@touch $@
 
 lint: $(VENV)/.installed-development ## ruff, mypy (strict), and three checkers of the workflows
@@ -107,6 +108,7 @@ cloud:
 # A cloud's bindings come when its stack is first synthesized; nobody installs a cloud that they don't use.
 $(VENV)/.installed-infra-%: $(VENV)/.installed infra/pyproject.toml
 	$(UV) --quiet --editable platform --editable 'infra[$*]'
+	$(if $(filter emulator,$*),,$(BIN)/python -m isocenter_infra.bindings $*)
 	@touch $@
 
 synth: cloud $(BINDINGS) ## settings of a deployment to Terraform's JSON: infra/cdktf.out (CLOUD=, NAME=)

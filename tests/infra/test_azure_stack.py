@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 pytest.importorskip("cdktn_provider_azurerm", reason="LACKS: the bindings of Azure (infra[azure])")
 
-from infra.mutations import REMOVED, Mutation
+from infra.mutations import Mutation
 from infra.mutations.azure import LEFT_TO_POLICY, MUTATIONS
+from infra.mutations.changing import changed, named
 
 from isocenter.errors import InputError
 from isocenter.targets.settings import AzureSettings, DeploymentSettings
@@ -513,42 +514,6 @@ def test_a_forced_destroy_lifts_the_protection(document: Document, settings: Dep
 
 def test_the_same_settings_give_the_same_bytes(document: Document, settings: DeploymentSettings) -> None:
     assert json.dumps(synthesized(settings), sort_keys=True) == json.dumps(document, sort_keys=True)
-
-
-def changed(document: Document, mutation: Mutation) -> tuple[Document, int]:
-    """A copy with the change made, and to how many resources."""
-    copied = copy.deepcopy(document)
-    kind = Requirement(mutation.control, mutation.kind, path=mutation.path)
-    found = kind.select(copied)
-    for address, body in found.items():
-        if not mutation.setting:
-            del copied["resource"][mutation.kind][address.removeprefix(f"{mutation.kind}.")]
-        else:
-            set_at(body, mutation.setting.split("."), mutation.value)
-    return copied, len(found)
-
-
-def set_at(body: Any, path: list[str], value: Any) -> None:
-    head, *rest = path
-    if isinstance(body, list) and not head.isdecimal():
-        for item in body:
-            set_at(item, path, value)
-    elif isinstance(body, list):
-        if rest:
-            set_at(body[int(head)], rest, value)
-        else:
-            body[int(head)] = value
-    elif rest:
-        set_at(body[head], rest, value)
-    elif value is REMOVED:
-        del body[head]
-    else:
-        body[head] = value
-
-
-def named(mutation: Mutation) -> str:
-    value = "removed" if mutation.value is REMOVED else str(mutation.value)[:30]
-    return f"{mutation.control}-{mutation.path}-{mutation.setting or 'resource'}-{value}"
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=named)

@@ -106,6 +106,7 @@ def make_plan(
     checked.require()
     place(document, workspace.folder)
     workspace.init(migrate=migrate)
+    _take_up(document, workspace)
     intent.plans.mkdir(parents=True, exist_ok=True)
     file = (intent.plans / _PLAN).absolute()
     workspace.plan(file, listen, destroy=destroy)
@@ -122,6 +123,18 @@ def make_plan(
     write_bytes(intent.plans / _RECORD, record.model_dump_json(indent=2).encode() + b"\n")
     write_bytes(intent.plans / _PAGE, page(record, changes).encode())
     return SavedPlan(intent.plans, record, changes)
+
+
+def _take_up(document: Mapping[str, Any], workspace: Workspace) -> None:
+    """Go on with protected resources that an interrupted apply left half-made.
+
+    Terraform would replace them, and their protection forbids it: the deployment would be stuck.
+    """
+    for address in workspace.tainted():
+        kind, _, name = address.partition(".")
+        body = document.get("resource", {}).get(kind, {}).get(name, {})
+        if body.get("lifecycle", {}).get("prevent_destroy"):
+            workspace.untaint(address)
 
 
 def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], dict[str, Any]]) -> SavedPlan:

@@ -15,6 +15,7 @@ RESOURCES: Mapping[str, str] = {
     "aws_backup_vault_lock_configuration": "its vault is left out",
     "aws_budgets_budget": _MISSING,
     "aws_config_conformance_pack": _MISSING,
+    "aws_s3_bucket_lifecycle_configuration": "the provider takes a minute to believe moto's answer",
     "aws_s3_account_public_access_block": _MISSING,
     "aws_sagemaker_domain": _MISSING,
     "aws_appautoscaling_target": _MISSING,

@@ -81,6 +81,24 @@ class Workspace:
         shown: dict[str, Any] = json.loads(self._run("show", "-json", str(file)))
         return shown
 
+    def tainted(self) -> tuple[str, ...]:
+        """Addresses of resources whose making was interrupted; Terraform would destroy and make them anew."""
+        state = json.loads(self._run("state", "pull") or "{}")
+        return tuple(
+            f"{resource['type']}.{resource['name']}"
+            for resource in state.get("resources", ())
+            if resource["mode"] == "managed"
+            and any(instance.get("status") == "tainted" for instance in resource["instances"])
+        )
+
+    def untaint(self, address: str) -> None:
+        """Keep a resource whose making was interrupted; the next apply completes it.
+
+        Raises:
+            IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
+        """
+        self._run("untaint", "-no-color", address)
+
     def output(self, name: str) -> str:
         """An output of the stack, as JSON text."""
         return self._run("output", "-json", name)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mutations import REMOVED, Mutation
+from infra.mutations import REMOVED, Mutation
 
 _OPEN = json.dumps(
     {
@@ -42,7 +42,7 @@ _SSE = "s3_bucket_server_side_encryption_configuration"
 _LOCK = "s3_bucket_object_lock_configuration"
 _BLOCK = "s3_bucket_public_access_block"
 
-MUTATIONS: tuple[Mutation, ...] = (
+_ALL: tuple[Mutation, ...] = (
     _m(1, "kms_key", "keys/data", "enable_key_rotation", False),
     _m(1, "kms_key", "keys/audit", "enable_key_rotation", REMOVED),
     _m(1, "kms_key", "keys/data", "deletion_window_in_days", 7),
@@ -164,18 +164,20 @@ MUTATIONS: tuple[Mutation, ...] = (
     _m(29, "launch_template", "kubernetes/system-template", "metadata_options.http_tokens", "optional"),
 )
 
-# What parity doesn't state and a policy rule must catch.
-LEFT_TO_POLICY = frozenset(
-    mutation
-    for mutation in MUTATIONS
-    if (mutation.kind, mutation.setting)
-    in {
-        ("aws_kms_key", "policy"),
-        ("aws_eks_cluster", "vpc_config.endpoint_public_access"),
-        ("aws_eks_cluster", "enabled_cluster_log_types"),
-        ("aws_eks_cluster", "encryption_config"),
-        ("aws_launch_template", "metadata_options.http_tokens"),
-    }
-    or (mutation.kind, mutation.path, mutation.setting)
-    == ("aws_iam_role", "identity/pipeline", "assume_role_policy")
-)
+_BEYOND_PARITY = {
+    ("aws_kms_key", "policy"),
+    ("aws_eks_cluster", "vpc_config.endpoint_public_access"),
+    ("aws_eks_cluster", "enabled_cluster_log_types"),
+    ("aws_eks_cluster", "encryption_config"),
+    ("aws_launch_template", "metadata_options.http_tokens"),
+}
+
+
+def _is_left(mutation: Mutation) -> bool:
+    beside = ("identity/pipeline", "assume_role_policy")
+    return (mutation.kind, mutation.setting) in _BEYOND_PARITY or (mutation.path, mutation.setting) == beside
+
+
+# What parity states, and what it doesn't and a policy rule must catch.
+MUTATIONS = tuple(mutation for mutation in _ALL if not _is_left(mutation))
+LEFT_TO_POLICY = tuple(mutation for mutation in _ALL if _is_left(mutation))

@@ -1,0 +1,291 @@
+"""The way a change goes, for real: terraform with the AWS provider against a moto server.
+
+One story in order, because each apply takes a minute: interrupted, the cloud dies, deployed, looked at,
+changed by hand, tampered with, destroyed.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infra_examples import DEPLOYMENTS
+
+from isocenter_infra.terraform.plugins import find_provider
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+NAME = "aws-example"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A user's checkout and store, with the emulated deployment in it."""
+
+    root: Path
+    environ: dict[str, str] = field(repr=False)
+
+    @property
+    def descriptor(self) -> Path:
+        return self.root / "deployments" / f"{NAME}-emulated.json"
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "out" / "emulated" / "plans" / NAME
+
+    def start(self, verb: str, *options: object) -> "subprocess.Popen[str]":
+        folders = ["--deployments", self.root / "deployments", "--outdir", self.root / "out"]
+        words = [
+            sys.executable,
+            "-m",
+            "isocenter_infra",
+            verb,
+            "--cloud",
+            "aws",
+            "--emulate",
+            *folders,
+            *options,
+        ]
+        return subprocess.Popen(
+            [str(word) for word in words],
+            cwd=self.root,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, verb: str, *options: object) -> "subprocess.CompletedProcess[str]":
+        process = self.start(verb, *options)
+        out, err = process.communicate(timeout=500)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def isocenter(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "isocenter.cli.main", *words]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
+        )
+
+    @property
+    def server(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.root / "store" / "emulators" / "aws.json").read_bytes())
+        return found
+
+    def client(self, service: str) -> Any:
+        import boto3
+
+        return boto3.client(
+            service,
+            region_name="eu-central-1",
+            endpoint_url=self.server["endpoint"],
+            aws_access_key_id="emulated",
+            aws_secret_access_key="emulated",
+        )
+
+    def wait_for_roles(self, process: "subprocess.Popen[str]", least: int) -> None:
+        """Until the apply of ``process`` has made ``least`` IAM roles: it is in the middle."""
+        while process.poll() is None:
+            try:
+                if len(self.client("iam").list_roles()["Roles"]) >= least:
+                    return
+            except Exception:  # the server may not be there yet
+                time.sleep(0.5)
+            time.sleep(0.2)
+        raise AssertionError(f"the apply ended: {process.communicate()}")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    if not (shutil.which("terraform") or shutil.which("tofu")):
+        pytest.skip("LACKS: terraform or tofu, for deploying to an emulated AWS")
+    if find_provider("aws", os.environ) is None:
+        pytest.skip("LACKS: the AWS provider on disk (set TF_PLUGIN_DIR), for deploying to an emulated AWS")
+    root = tmp_path_factory.mktemp("emulated")
+    (root / "deployments").mkdir()
+    shutil.copy(DEPLOYMENTS / f"{NAME}.yaml", root / "deployments")
+    without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    made = Place(root, without | {"ISOCENTER_HOME": str(root / "store"), "PYTHONUNBUFFERED": "1"})
+    yield made
+    pid = made.server["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_ctrl_c_in_the_middle_of_an_apply(place: Place) -> None:
+    process = place.start("deploy", "--auto-approve")
+    place.wait_for_roles(process, 4)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert "Run the same command again to continue" in err
+    assert not place.descriptor.exists()
+
+
+def test_the_cloud_dies_in_the_middle_of_an_apply(place: Place) -> None:
+    process = place.start("deploy", "--auto-approve")
+    place.wait_for_roles(process, 8)
+    os.kill(place.server["pid"], signal.SIGKILL)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 7, err
+    assert "can't be reached" in err
+    assert not place.descriptor.exists()
+
+
+def test_deployed_again_it_ends_whole(place: Place) -> None:
+    done = place.run("deploy", "--auto-approve")
+    assert done.returncode == 0, done.stderr
+    assert "Left out: the emulator can't hold it" in done.stdout
+    assert f"Deployed {NAME}-emulated" in done.stdout
+    descriptor = json.loads(place.descriptor.read_bytes())
+    assert descriptor["buckets"]["data"] == "s3://aws-example-123456789012-data"
+    assert descriptor["endpoints"] == {"aws": place.server["endpoint"]}
+    assert set(descriptor["identities"]) >= {"training", "serving", "ci-plan", "ci-deploy", "auditor"}
+    assert [gpu["machine"] for gpu in descriptor["gpu"]] == ["ml.g6.2xlarge", "ml.p4de.24xlarge"]
+    assert "aws_budgets_budget" in descriptor["left_out"]
+
+
+def test_what_was_deployed_is_there(place: Place) -> None:
+    s3 = place.client("s3")
+    audit = "aws-example-123456789012-audit"
+    lock = s3.get_object_lock_configuration(Bucket=audit)["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "COMPLIANCE", "Years": 7}
+    trail = place.client("cloudtrail").get_trail(Name="aws-example-audit")["Trail"]
+    assert (trail["LogFileValidationEnabled"], trail["IsMultiRegionTrail"]) == (True, True)
+    versions = s3.list_object_versions(Bucket="aws-example-123456789012-tfstate")["Versions"]
+    assert {each["Key"] for each in versions} >= {"aws-example.tfstate", "aws-example-state.tfstate"}
+    assert not list((place.root / "out").rglob("*.tfstate")), "a state lies on this machine"
+
+
+def test_the_target_can_be_used(place: Place) -> None:
+    shown = place.isocenter("target", "show", f"{NAME}-emulated", "--json")
+    assert json.loads(shown.stdout)["emulated"] is True
+    checked = place.isocenter("target", "check", f"{NAME}-emulated", "--json")
+    assert checked.returncode == 0, checked.stdout
+    assert {probe["what"] for probe in json.loads(checked.stdout)} >= {"endpoint aws", "bucket data"}
+
+
+def test_a_second_plan_is_empty(place: Place) -> None:
+    done = place.run("plan", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resources"] == []
+
+
+def test_a_plan_that_was_edited_by_hand_is_not_applied(place: Place) -> None:
+    record = place.plan / "plan.json"
+    body = json.loads(record.read_bytes())
+    record.write_text(json.dumps(body | {"plan": "sha256:" + "0" * 64}))
+    edited = place.run("deploy", "--plan", place.plan, "--auto-approve")
+    assert edited.returncode == 6, edited.stderr
+    assert "not the one that was approved" in edited.stderr
+    record.write_text(json.dumps(body))
+    other = place.run("deploy", "--plan", place.plan, "--digest", "sha256:" + "1" * 64, "--auto-approve")
+    assert other.returncode == 6, other.stderr
+    (place.plan / "plan.tfplan").write_bytes((place.plan / "plan.tfplan").read_bytes() + b"x")
+    assert place.run("deploy", "--plan", place.plan, "--auto-approve").returncode == 6
+
+
+def change_settings(place: Place, old: str, new: str) -> None:
+    path = place.root / "deployments" / f"{NAME}.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_a_reviewed_plan_is_applied_and_an_older_one_refused(place: Place) -> None:
+    change_settings(place, "security@hospital.example", "alarms@hospital.example")
+    planned = place.run("plan", "--json")
+    assert planned.returncode == 0, planned.stderr
+    reviewed = json.loads(planned.stdout)
+    assert {each["address"].split(".")[0] for each in reviewed["resources"]} == {"aws_sns_topic_subscription"}
+    kept = place.root / "kept"
+    shutil.copytree(place.plan, kept)
+    applied = place.run("deploy", "--plan", place.plan, "--digest", reviewed["digest"], "--auto-approve")
+    assert applied.returncode == 0, applied.stderr
+
+    shutil.rmtree(place.plan)
+    shutil.copytree(kept, place.plan)
+    stale = place.run("deploy", "--plan", place.plan, "--digest", reviewed["digest"], "--auto-approve")
+    assert stale.returncode == 6, stale.stderr
+    assert "has changed since this plan was made" in stale.stderr
+
+    shutil.rmtree(place.plan)
+    shutil.copytree(kept, place.plan)
+    change_settings(place, "audit_years: 7", "audit_years: 8")
+    change_settings(place, "monthly: 5000", "monthly: 6000")
+    other = place.run("deploy", "--plan", place.plan, "--auto-approve")
+    assert other.returncode == 6, other.stderr
+    assert "made from other sources or settings" in other.stderr or "changed since" in other.stderr
+    change_settings(place, "monthly: 6000", "monthly: 5000")
+
+
+def test_nothing_is_applied_without_the_name(place: Place) -> None:
+    change_settings(place, "alarms@hospital.example", "night@hospital.example")
+    done = place.run("deploy")
+    assert done.returncode == 8, done.stderr
+    assert "the name wasn't typed" in done.stderr
+    change_settings(place, "night@hospital.example", "alarms@hospital.example")
+
+
+def test_a_change_by_hand_is_found(place: Place) -> None:
+    assert place.run("drift").returncode == 0
+    place.client("s3").put_bucket_versioning(
+        Bucket="aws-example-123456789012-data", VersioningConfiguration={"Status": "Suspended"}
+    )
+    found = place.run("drift", "--json")
+    assert found.returncode == 6, found.stderr
+    body = json.loads(found.stdout.split('{"error"')[0])
+    assert [each["address"].partition(".")[0] for each in body] == ["aws_s3_bucket_versioning"]
+    put_back = place.run("deploy", "--auto-approve")
+    assert put_back.returncode == 0, put_back.stderr
+    assert place.run("drift").returncode == 0
+
+
+def test_a_locked_state_names_who_holds_it(place: Place) -> None:
+    lock = {
+        "ID": "11111111-2222",
+        "Who": "somebody@elsewhere",
+        "Created": "2026-11-24T10:00:00Z",
+        "Path": "x",
+    }
+    lock |= {"Operation": "OperationTypeApply", "Info": "", "Version": "1.11.4"}
+    s3, bucket, key = place.client("s3"), "aws-example-123456789012-tfstate", "aws-example.tfstate.tflock"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
+    done = place.run("plan")
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "somebody@elsewhere" in done.stderr
+    assert "force-unlock 11111111-2222" in done.stderr
+
+
+def test_destroying_is_refused_then_forced_with_a_reason(place: Place) -> None:
+    refused = place.run("destroy", "--auto-approve")
+    assert refused.returncode == 8, refused.stderr
+    assert "5 aws_kms_key" in refused.stderr
+    without = place.run("destroy", "--force", "--auto-approve")
+    assert without.returncode == 8
+    assert "needs a reason" in without.stderr
+    done = place.run("destroy", "--force", "--reason", "end of the trial", "--auto-approve")
+    assert done.returncode == 0, done.stderr
+    assert not place.descriptor.exists()
+    assert place.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_every_verb_left_its_record(place: Place) -> None:
+    listed = json.loads(place.isocenter("audit", "list", "--json", "--limit", "100").stdout)
+    about = f"deployment:{NAME}-emulated"
+    found = [(each["action"], each["outcome"]) for each in listed if each["object"] == about]
+    for action in ("deploy", "plan", "drift", "destroy"):
+        assert (f"deployment.{action}", "success") in found
+    assert ("deployment.deploy", "failure") in found
+    assert ("deployment.destroy", "denied") in found
+    (forced,) = [
+        each for each in listed if each["action"] == "deployment.destroy" and each["outcome"] == "success"
+    ]
+    assert forced["details"]["reason"] == "end of the trial"
+    assert place.isocenter("audit", "verify").returncode == 0
