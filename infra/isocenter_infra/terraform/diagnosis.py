@@ -108,8 +108,8 @@ _KNOWN: Sequence[_Known] = (
         "Ask the cloud for a higher one, or lower compute.gpu in the settings file; then run it again.",
     ),
     _Known(
-        r"(\S+) is not authorized to perform: (\S+)|AuthorizationFailed.{0,200}?action '([^']+)'"
-        r"|Permission '([^']+)' denied|AccessDenied|UnauthorizedOperation|Error 403",
+        r"(?:AccessDenied|UnauthorizedOperation|not authorized to perform|AuthorizationFailed|Error 403"
+        r"|Permission ')[^\n]*",
         EnvironmentFaultError,
         "The identity may not do what the change needs{at}: {0}.",
         "Ask for exactly that permission, or use the deployment's ci-deploy role.",
