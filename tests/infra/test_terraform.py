@@ -103,7 +103,7 @@ SAID: list[tuple[str, str, type[IsocenterError], str]] = [
         "quota of the cloud is reached",
     ),
     (
-        "creating IAM Role: AccessDenied: User: arn:aws:sts::1:x is not authorized to perform: iam:CreateRole",
+        "creating Role: AccessDenied: User: arn:aws:sts::1:x is not authorized to perform: iam:CreateRole",
         "",
         EnvironmentFaultError,
         "not authorized to perform: iam:CreateRole",
