@@ -156,7 +156,8 @@ def test_what_was_deployed_is_there(place: Place) -> None:
     s3 = place.client("s3")
     audit = "aws-example-123456789012-audit"
     lock = s3.get_object_lock_configuration(Bucket=audit)["ObjectLockConfiguration"]
-    assert lock["Rule"]["DefaultRetention"] == {"Mode": "COMPLIANCE", "Years": 7}
+    retention = lock["Rule"]["DefaultRetention"]
+    assert (retention["Mode"], retention["Years"]) == ("COMPLIANCE", 7)
     trail = place.client("cloudtrail").get_trail(Name="aws-example-audit")["Trail"]
     assert (trail["LogFileValidationEnabled"], trail["IsMultiRegionTrail"]) == (True, True)
     versions = s3.list_object_versions(Bucket="aws-example-123456789012-tfstate")["Versions"]

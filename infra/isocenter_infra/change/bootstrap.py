@@ -12,6 +12,7 @@ from isocenter_infra.change.check import place, synthesize_and_check
 from isocenter_infra.change.intent import STATE, Intent
 from isocenter_infra.change.plan import make_plan
 from isocenter_infra.change.surroundings import Surroundings, surroundings
+from isocenter_infra.synthesis import synthesize
 from isocenter_infra.terraform.workspace import Listener
 
 _LOCAL_STATE = "terraform.tfstate"
@@ -55,9 +56,9 @@ def _is_there(intent: Intent, notice: Notice) -> bool:
 
 
 def _open(intent: Intent, notice: Notice, *, migrate: bool) -> Surroundings:
-    checked = synthesize_and_check(intent, notice)
-    checked.require()
-    around = surroundings(intent, checked.document, notice)
+    """Open the state in its bucket. Nothing is changed by it, so nothing needs to be checked."""
+    document = synthesize(intent.deployment, notice, stack=STATE).document
+    around = surroundings(intent, document, notice)
     place(around.document, around.workspace.folder)
     around.workspace.init(migrate=migrate)
     return around
