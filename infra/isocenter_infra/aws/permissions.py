@@ -277,7 +277,19 @@ def ci_deploy(names: AwsNames) -> tuple[Statement, ...]:
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
             [state, f"{state}/*"],
         ),
-        Statement("NoPatientData", ["s3:GetObject*", "s3:PutObject*"], private, effect="Deny"),
+        Statement(
+            "ManageGithubTrust",
+            ["iam:GetOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
+            [f"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com"],
+        ),
+        Statement(
+            "LetServicesAct",
+            ["iam:CreateServiceLinkedRole"],
+            [f"arn:aws:iam::{account}:role/aws-service-role/*"],
+        ),
+        Statement(
+            "NoPatientData", ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject*"], private, effect="Deny"
+        ),
         Statement("NoSecretValues", ["secretsmanager:GetSecretValue"], ["*"], effect="Deny"),
     )
 
