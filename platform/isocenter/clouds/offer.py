@@ -26,7 +26,7 @@ class Machine(_Row):
         managed: type name in the cloud's ML service.
         node: type name of a Kubernetes node.
         accelerator: GCP's name of the GPU.
-        family: Azure's name of the quota.
+        family: Azure's name of the quota; the end of GCP's.
     """
 
     gpus: int

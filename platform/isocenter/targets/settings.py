@@ -27,6 +27,8 @@ NAME = r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$"
 _GITHUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 Email = Annotated[str, Field(pattern=_EMAIL)]
+# A person or group of Google's, as its access policies name them.
+Principal = Annotated[str, Field(pattern=r"^((user|group):[^@\s]+@[^@\s]+\.[^@\s]+)?$")]
 
 
 def _is_private(network: IPv4Network) -> IPv4Network:
@@ -181,6 +183,18 @@ class GcpSettings(Part):
         pattern=r"^\d{6,14}$", description="number of the Access Context Manager policy"
     )
     replica_region: str = Field(description="second region for copies, in the same residency zone")
+    operators: Principal = Field(
+        default="", description="who runs pipelines and may ask for break-glass; empty: the owner's group"
+    )
+    auditors: Principal = Field(
+        default="", description="who reads the audit logs; empty: the group of the security contact"
+    )
+    approvers: Principal = Field(
+        default="", description="who agrees to break-glass; empty: the group of the security contact"
+    )
+    persistent_resource: bool = Field(
+        default=False, description="also GPU machines on stand-by: jobs start at once, and idle time costs"
+    )
 
 
 class AzureSettings(Part):

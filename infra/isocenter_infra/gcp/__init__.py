@@ -1,0 +1,1 @@
+"""The stack on Google Cloud, one concern a file."""
