@@ -12,7 +12,8 @@ AUDIT_LOGS = 'logName:"cloudaudit.googleapis.com"'
 
 def alarms(names: GcpNames) -> Mapping[str, str]:
     """Filter by name of the alarm."""
-    return _CHANGES | {
+    return {
+        **_CHANGES,
         "unauthorized": f"{AUDIT_LOGS} AND protoPayload.status.code=7",
         "perimeter-violated": (
             'protoPayload.metadata."@type"='

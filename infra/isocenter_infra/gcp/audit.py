@@ -36,9 +36,13 @@ from isocenter_infra.gcp.threats import Threats, ThreatsArgs
 _LOG_TYPES = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
 # Cloud Logging keeps nothing longer; the bucket does.
 _LONGEST_LOG_DAYS = 3650
-# Audit logs, and what left the network or was kept from leaving.
+# Audit logs; and what left the network, was kept from leaving, or was looked up.
 _KEPT = " OR ".join(
-    [AUDIT_LOGS, *(f'logName:"compute.googleapis.com%2F{log}"' for log in ("firewall", "vpc_flows"))]
+    [
+        AUDIT_LOGS,
+        *(f'logName:"compute.googleapis.com%2F{log}"' for log in ("firewall", "vpc_flows")),
+        'logName:"dns.googleapis.com%2Fdns_queries"',
+    ]
 )
 
 
@@ -76,11 +80,14 @@ class Audit(Construct):
             display_name=f"{args.names.prefix}: security",
             type="email",
             labels={"email_address": args.deployment.settings.security_contact},
+            user_labels=args.deployment.labels,
         )
         for name, pattern in alarms(args.names).items():
             self._alarm(name, pattern)
         Posture(self, "posture", PostureArgs(args.deployment, args.names, args.keys))
-        self.threats = Threats(self, "threats", ThreatsArgs(args.names, args.keys, self.contact))
+        self.threats = Threats(
+            self, "threats", ThreatsArgs(args.deployment, args.names, args.keys, self.contact)
+        )
 
     def _record(self) -> None:
         """Every read and write of every service, by everybody."""
@@ -168,6 +175,7 @@ class Audit(Construct):
                 auto_close="604800s",
             ),
             notification_channels=[self.contact.name],
+            user_labels=self._args.deployment.labels,
             documentation=MonitoringAlertPolicyDocumentation(
                 content=f"Isocenter, {self._args.names.prefix}: {name.replace('-', ' ')}.",
                 mime_type="text/markdown",

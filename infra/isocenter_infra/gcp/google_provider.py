@@ -9,12 +9,13 @@ from isocenter_infra.gcp.names import GcpNames
 
 def add_provider(stack: Construct, deployment: Deployment, names: GcpNames) -> None:
     """Give ``stack`` its provider: labels on whatever has labels, quota of this project."""
-    GoogleProvider(
+    provider = GoogleProvider(
         stack,
         "google",
         project=names.project,
         region=names.region,
-        default_labels=deployment.labels,
         user_project_override=True,
         billing_project=names.project,
     )
+    # As an argument their dashes would become underscores, which each provider's block has in its names.
+    provider.add_override("default_labels", deployment.labels)

@@ -92,6 +92,7 @@ class Guard(Construct):
             display_name=f"{args.names.prefix}: owner",
             type="email",
             labels={"email_address": args.deployment.settings.owner},
+            user_labels=args.deployment.labels,
         )
         BillingBudget(
             self,

@@ -39,7 +39,8 @@ _FROM_OUTSIDE = tuple(
     if service not in ("bigquery.googleapis.com", "aiplatform.googleapis.com")
 )
 _PUBSUB = ("pubsub.googleapis.com",)
-_INSIDE_ONLY = "RESTRICTED-SERVICES"
+# What workloads may call: what is restricted, and what makes their tokens.
+_FROM_INSIDE = ("RESTRICTED-SERVICES", "iamcredentials.googleapis.com", "sts.googleapis.com")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Perimeter(Construct):
                 resources=[f"projects/{names.number}"],
                 restricted_services=list(RESTRICTED),
                 vpc_accessible_services=AccessContextManagerServicePerimeterStatusVpcAccessibleServices(
-                    enable_restriction=True, allowed_services=[_INSIDE_ONLY]
+                    enable_restriction=True, allowed_services=list(_FROM_INSIDE)
                 ),
                 ingress_policies=[
                     _let_in("GitHub's workflows", members, names.number, _FROM_OUTSIDE),

@@ -1,5 +1,6 @@
 """Quotas of GPUs in Vertex AI: a new project has none."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from cdktn_provider_google.cloud_quotas_quota_preference import (
@@ -10,7 +11,7 @@ from cdktn_provider_google.data_google_cloud_quotas_quota_infos import DataGoogl
 from constructs import Construct
 
 from isocenter_infra.deployment import Deployment
-from isocenter_infra.gcp.gpu import machine_of, pool_name, smallest
+from isocenter_infra.gcp.gpu import machine_of, smallest
 from isocenter_infra.gcp.names import GcpNames
 
 _SERVICE = "aiplatform.googleapis.com"
@@ -25,7 +26,7 @@ class QuotasArgs:
 
 
 class Quotas(Construct):
-    """A request for each kind of GPU in the settings, as many as can be in use at once."""
+    """A request for each quota that the settings need, for as many GPUs as can be in use at once."""
 
     def __init__(self, scope: Construct, id_: str, args: QuotasArgs) -> None:
         super().__init__(scope, id_)
@@ -34,17 +35,18 @@ class Quotas(Construct):
         self._infos = DataGoogleCloudQuotasQuotaInfos(
             self, "known", parent=f"projects/{args.names.number}", service=_SERVICE
         )
+        wanted: Counter[str] = Counter()
         for gpu in settings.compute.gpu:
             kind = "preemptible_" if gpu.spot else ""
-            metric = f"custom_model_training_{kind}{machine_of(gpu).family}"
-            self._quota(pool_name(gpu), metric, gpu.max_nodes * gpu.per_node)
-        if settings.endpoints:
+            wanted[f"custom_model_training_{kind}{machine_of(gpu).family}"] += gpu.max_nodes * gpu.per_node
+        for endpoint in settings.endpoints:
             machine = smallest(settings.compute.gpu[0])
-            wanted = sum(endpoint.max_instances for endpoint in settings.endpoints) * machine.gpus
-            self._quota("serving", f"custom_model_serving_{machine.family}", wanted)
+            wanted[f"custom_model_serving_{machine.family}"] += endpoint.max_instances * machine.gpus
+        for metric, gpus in wanted.items():
+            self._quota(metric, gpus)
 
-    def _quota(self, name: str, metric: str, wanted: int) -> None:
-        names = self._args.names
+    def _quota(self, metric: str, wanted: int) -> None:
+        names, name = self._args.names, metric.removeprefix("custom_model_").replace("_", "-")
         CloudQuotasQuotaPreference(
             self,
             name,

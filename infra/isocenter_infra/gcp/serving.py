@@ -103,4 +103,5 @@ class Serving(Construct):
                 MonitoringAlertPolicyConditions(display_name="errors", condition_threshold=threshold)
             ],
             notification_channels=[self._args.contact.name],
+            user_labels=self._args.deployment.labels,
         )

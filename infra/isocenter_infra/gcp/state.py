@@ -1,6 +1,6 @@
 """Where Terraform's state lies: an encrypted, versioned bucket, made once before all else, with the APIs."""
 
-from cdktn import GcsBackend, LocalBackend, TerraformStack
+from cdktn import GcsBackend, LocalBackend, TerraformResourceLifecycle, TerraformStack
 from cdktn_provider_google.data_google_storage_project_service_account import (
     DataGoogleStorageProjectServiceAccount,
 )
@@ -60,7 +60,12 @@ class GcpState(TerraformStack):
         # Reading it brings the account into being.
         agent = DataGoogleStorageProjectServiceAccount(self, "agent", depends_on=services)
         ring = KmsKeyRing(
-            self, "ring", name=f"{names.prefix}-{_PURPOSE}", location=names.region, depends_on=services
+            self,
+            "ring",
+            name=f"{names.prefix}-{_PURPOSE}",
+            location=names.region,
+            depends_on=services,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=deployment.protect),
         )
         users = {"storage": f"serviceAccount:{agent.email_address}"}
         key = Key(self, "key", KeyArgs(deployment, ring, _PURPOSE, users))

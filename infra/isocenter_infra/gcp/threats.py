@@ -15,6 +15,7 @@ from cdktn_provider_google.scc_v2_project_notification_config import (
 )
 from constructs import Construct
 
+from isocenter_infra.deployment import Deployment
 from isocenter_infra.gcp.keys import Keys
 from isocenter_infra.gcp.names import GcpNames
 from isocenter_infra.gcp.topic import Topic, TopicArgs
@@ -24,8 +25,9 @@ _SENT = "pubsub.googleapis.com/topic/send_message_operation_count"
 
 @dataclass(frozen=True)
 class ThreatsArgs:
-    """What the threat detection needs to know: names, keys, and who gets the alarms."""
+    """What the threat detection needs to know: the deployment, names, keys, and who gets the alarms."""
 
+    deployment: Deployment
     names: GcpNames
     keys: Keys
     contact: MonitoringNotificationChannel
@@ -79,4 +81,5 @@ class Threats(Construct):
                 MonitoringAlertPolicyConditions(display_name="finding", condition_threshold=threshold)
             ],
             notification_channels=[self._args.contact.name],
+            user_labels=self._args.deployment.labels,
         )
