@@ -558,7 +558,8 @@ _PROJECT_MEMBER, _ACCOUNT_MEMBER = "google_project_iam_member", "google_service_
 _ROLE, _PROVIDER = "google_project_iam_custom_role", "google_iam_workload_identity_pool_provider"
 _ENTITLEMENT = "google_privileged_access_manager_entitlement"
 _NOT_TOO_MUCH = Predicate(
-    "be no role that reads patient data or secrets, or gives every other role", lambda v: v not in _TOO_MUCH
+    "be no role that reads patient data or secrets, or gives every other role",
+    lambda v: isinstance(v, str) and v not in _TOO_MUCH,
 )
 _NO_ADMIN = Predicate(
     "be no administrator's role",
