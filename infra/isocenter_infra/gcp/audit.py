@@ -128,7 +128,6 @@ class Audit(Construct):
             description="Audit logs, locked",
             retention_days=min(args.deployment.audit_days, _LONGEST_LOG_DAYS),
             locked=True,
-            enable_analytics=True,
             cmek_settings=LoggingProjectBucketConfigCmekSettings(kms_key_name=args.keys.audit.key_id),
             depends_on=args.keys.audit.ready,
             **protected(args.deployment),

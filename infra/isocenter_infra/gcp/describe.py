@@ -24,6 +24,8 @@ BY_PLATFORM = (
     " Registry) are made by `gcloud beta services identity create` before the first apply.",
     "Rights above the project (organisation policies, perimeter, deny policy, lien, billing budget, Security"
     " Command Center's tier) are given to ci-deploy by the organisation's administrators.",
+    "With Kubernetes, the trainer's images are mirrored into the registry and attested before its chart is"
+    " installed: nodes reach no other registry and run nothing unsigned.",
     "The log buckets _Default and _Required stay beside the locked one; their place and key are settings of"
     " the organisation.",
 )

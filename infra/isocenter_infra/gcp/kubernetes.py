@@ -210,9 +210,8 @@ def _hardening(secrets_key: str, project: str) -> dict[str, Any]:
             enable_insecure_binding_system_unauthenticated=False,
         ),
         "security_posture_config": ContainerClusterSecurityPostureConfig(mode="BASIC"),
-        # Dataplane V2: network policies are obeyed, and traffic between pods is encrypted.
+        # Dataplane V2: network policies are obeyed.
         "datapath_provider": "ADVANCED_DATAPATH",
-        "in_transit_encryption_config": "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT",
         "enable_intranode_visibility": True,
     }
 

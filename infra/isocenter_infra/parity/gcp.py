@@ -877,7 +877,6 @@ _COMPUTE = (
             "enable_shielded_nodes": _TRUE,
             "enable_legacy_abac": _FALSE,
             "datapath_provider": equals("ADVANCED_DATAPATH"),
-            "in_transit_encryption_config": equals("IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
             "enable_intranode_visibility": _TRUE,
             "logging_config.enable_components": contains("SYSTEM_COMPONENTS", "WORKLOADS", "APISERVER"),
             "master_auth.client_certificate_config.issue_client_certificate": _FALSE,
