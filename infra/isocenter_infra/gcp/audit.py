@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cdktn import TerraformResourceLifecycle
 from cdktn_provider_google.logging_metric import LoggingMetric, LoggingMetricMetricDescriptor
 from cdktn_provider_google.logging_project_bucket_config import (
     LoggingProjectBucketConfig,
@@ -99,6 +100,7 @@ class Audit(Construct):
             audit_log_config=[
                 ProjectIamAuditConfigAuditLogConfig(log_type=log_type) for log_type in _LOG_TYPES
             ],
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=self._args.deployment.protect),
         )
 
     def _bucket(self) -> Bucket:

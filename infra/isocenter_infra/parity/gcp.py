@@ -968,6 +968,7 @@ _GUARDS = (
     *_kept("google_kms_crypto_key", 6),
     *_kept("google_kms_key_ring", 2, policy=False),
     *_kept(_LOG_BUCKET, 1),
+    *_kept(_AUDIT_CONFIG, 1, policy=False),
     *_kept(_SINK, 2),
     *_kept(_REPOSITORY, 2),
     *_kept("google_org_policy_policy", 20),

@@ -402,6 +402,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(35, _BUCKET, _DATA, "force_destroy", True),
     Mutation(35, _BUCKET, _AUDIT, "deletion_policy", "DELETE"),
     Mutation(35, _KEY, "keys/data/key", "lifecycle", REMOVED),
+    Mutation(35, _RECORD, "audit/record", "lifecycle", REMOVED),
     Mutation(35, _SINK, "audit/archive", "deletion_policy", "ABANDON"),
     Mutation(35, _SECRET, "secrets/site-secret", "deletion_protection", False),
     Mutation(35, _CLUSTER, "kubernetes/cluster", "deletion_protection", False),
