@@ -1,6 +1,5 @@
 """The Azure stack, synthesized for real: what would hurt if wrong, and that parity sees each change."""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -14,9 +13,6 @@ from pydantic import ValidationError
 
 pytest.importorskip("cdktn_provider_azurerm", reason="LACKS: the bindings of Azure (infra[azure])")
 
-from infra.mutations import Mutation
-from infra.mutations.azure import LEFT_TO_POLICY, MUTATIONS
-from infra.mutations.changing import changed, named
 
 from isocenter.errors import InputError
 from isocenter.targets.settings import AzureSettings, DeploymentSettings
@@ -28,7 +24,6 @@ from isocenter_infra.deployment import Deployment
 from isocenter_infra.descriptor import parse_descriptor
 from isocenter_infra.parity import CONTROLS, check_parity
 from isocenter_infra.parity.azure import REQUIREMENTS
-from isocenter_infra.parity.requirement import Requirement
 from isocenter_infra.synthesis import stack_submodules, synthesize
 
 Document = dict[str, Any]
@@ -514,47 +509,3 @@ def test_a_forced_destroy_lifts_the_protection(document: Document, settings: Dep
 
 def test_the_same_settings_give_the_same_bytes(document: Document, settings: DeploymentSettings) -> None:
     assert json.dumps(synthesized(settings), sort_keys=True) == json.dumps(document, sort_keys=True)
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=named)
-def test_parity_sees_each_change(document: Document, mutation: Mutation) -> None:
-    mutated, count = changed(document, mutation)
-    assert count, "the mutation changes nothing"
-    assert mutation.control in {gap.control for gap in check_parity("azure", mutated)}
-
-
-@pytest.mark.parametrize("mutation", LEFT_TO_POLICY, ids=named)
-def test_what_is_left_to_policy_is_a_change(document: Document, mutation: Mutation) -> None:
-    mutated, count = changed(document, mutation)
-    assert count
-    assert mutated != document
-    assert check_parity("azure", mutated) == ()
-
-
-def spoil(body: dict[str, Any], requirement: Requirement) -> None:
-    """Remove the setting; where it must not be there, put something in."""
-    *inner, last = (part for part in requirement.setting.split(".") if part not in ("*", "0"))
-    here: Any = body
-    for part in inner:
-        here = here[0] if isinstance(here, list) else here
-        here = here.setdefault(part, {})
-    here = here[0] if isinstance(here, list) else here
-    if requirement.must.holds(None):
-        here[last] = "Owner"
-    else:
-        del here[last]
-
-
-def test_each_requirement_fails_when_its_setting_is_spoiled(document: Document) -> None:
-    blind = []
-    for requirement in REQUIREMENTS:
-        for address in requirement.select(document):
-            copied = copy.deepcopy(document)
-            if requirement.setting:
-                spoil(requirement.select(copied)[address], requirement)
-            else:
-                del copied["resource"][requirement.kind][address.removeprefix(f"{requirement.kind}.")]
-            found = requirement.select(copied)
-            if len(found) >= requirement.least and all(map(requirement.is_met, found.values())):
-                blind.append((requirement.control, requirement.setting, address))
-    assert blind == []

@@ -1,6 +1,5 @@
 """The Google Cloud stack, really synthesized: what would hurt if wrong, and that parity sees each change."""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from pydantic import ValidationError
 
 pytest.importorskip("cdktn_provider_google", reason="LACKS: the bindings of Google Cloud (infra[gcp])")
 
-from infra.mutations import REMOVED, Mutation
-from infra.mutations.gcp import LEFT_TO_POLICY, MUTATIONS
 from infra_examples import example
 
 from isocenter.clouds.offer import cloud_offer
@@ -28,7 +25,6 @@ from isocenter_infra.gcp.alarms import alarms
 from isocenter_infra.gcp.names import GcpNames
 from isocenter_infra.parity import CONTROLS, check_parity
 from isocenter_infra.parity.gcp import REQUIREMENTS
-from isocenter_infra.parity.requirement import Requirement
 from isocenter_infra.synthesis import stack_submodules, synthesize
 
 Document = dict[str, Any]
@@ -760,79 +756,3 @@ def test_a_forced_destroy_lifts_the_protection(document: Document, settings: Dep
 
 def test_the_same_settings_give_the_same_bytes(document: Document, settings: DeploymentSettings) -> None:
     assert json.dumps(synthesized(settings), sort_keys=True) == json.dumps(document, sort_keys=True)
-
-
-def changed(document: Document, mutation: Mutation) -> tuple[Document, int]:
-    """A copy with the change made, and to how many resources."""
-    copied = copy.deepcopy(document)
-    found = Requirement(mutation.control, mutation.kind, path=mutation.path).select(copied)
-    for address, body in found.items():
-        if not mutation.setting:
-            del copied["resource"][mutation.kind][address.removeprefix(f"{mutation.kind}.")]
-        else:
-            set_at(body, mutation.setting.split("."), mutation.value)
-    return copied, len(found)
-
-
-def set_at(body: Any, path: list[str], value: Any) -> None:
-    head, *rest = path
-    if isinstance(body, list):
-        if rest:
-            set_at(body[int(head)], rest, value)
-        else:
-            body[int(head)] = value
-    elif rest:
-        set_at(body[head], rest, value)
-    elif value is REMOVED:
-        del body[head]
-    else:
-        body[head] = value
-
-
-def named(mutation: Mutation) -> str:
-    value = "removed" if mutation.value is REMOVED else str(mutation.value)[:30]
-    return f"{mutation.control}-{mutation.path}-{mutation.setting or 'resource'}-{value}"
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=named)
-def test_parity_sees_each_change(document: Document, mutation: Mutation) -> None:
-    mutated, count = changed(document, mutation)
-    assert count, "the mutation changes nothing"
-    assert mutation.control in {gap.control for gap in check_parity("gcp", mutated)}
-
-
-@pytest.mark.parametrize("mutation", LEFT_TO_POLICY, ids=named)
-def test_what_is_left_to_policy_is_a_change(document: Document, mutation: Mutation) -> None:
-    mutated, count = changed(document, mutation)
-    assert count
-    assert mutated != document
-    assert check_parity("gcp", mutated) == ()
-
-
-def test_every_control_is_mutated() -> None:
-    assert {mutation.control for mutation in MUTATIONS} == {control.number for control in CONTROLS}
-
-
-def spoil(body: dict[str, Any], requirement: Requirement) -> None:
-    """Remove the setting; where it must not be there, put something in."""
-    *inner, last = (part for part in requirement.setting.split(".") if part not in ("*", "0"))
-    here: Any = body
-    for part in inner:
-        here = here[0] if isinstance(here, list) else here
-        here = here.setdefault(part, {})
-    here = here[0] if isinstance(here, list) else here
-    if requirement.must.holds(None):
-        here[last] = "Owner"
-    else:
-        del here[last]
-
-
-def test_each_requirement_fails_when_its_setting_is_spoiled(document: Document) -> None:
-    blind = []
-    for requirement in REQUIREMENTS:
-        for address, body in requirement.select(document).items():
-            copied = copy.deepcopy(dict(body))
-            spoil(copied, requirement)
-            if requirement.is_met(copied):
-                blind.append((requirement.control, requirement.setting, address))
-    assert blind == []

@@ -65,6 +65,11 @@ def said(tmp_path: Path, document: dict[str, Any]) -> str:
         ("aws.replica_region", "eu-central-1", "is the region itself"),
         ("compute.gpu", [{"size": "a100"}], "No GPU size 'a100'. Nearest: a100-"),
         ("compute.gpu", [{"size": "l4", "per_node": 3}], "l4 comes 1 or 4 or 8 to a machine, not 3"),
+        (
+            "compute.gpu",
+            [{"size": "l4"}, {"size": "l4", "spot": True}],
+            "l4 with 1 on a machine is there twice",
+        ),
         ("compute.gpu", [], "compute.gpu must have at least 1 item"),
         ("compute.gpu", [{"size": "l4", "max_nodes": -1}], "compute.gpu.0.max_nodes must be greater"),
         ("prefix", "Hospital_Bucket", "prefix must match pattern"),

@@ -112,6 +112,14 @@ class ComputeSettings(Part):
     )
     notebooks: bool = Field(default=False, description="also the cloud's notebook service, private")
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        kinds = [(gpu.size, gpu.per_node) for gpu in self.gpu]
+        for number, (size, per_node) in enumerate(kinds):
+            if (size, per_node) in kinds[:number]:
+                raise ValueError(f"gpu {size} with {per_node} on a machine is there twice")
+        return self
+
 
 class EndpointSettings(Part):
     """Autoscaling of one endpoint that the platform layer deploys."""

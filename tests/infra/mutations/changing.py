@@ -46,3 +46,17 @@ def named(mutation: Mutation) -> str:
     """For lists: control, place, setting, value."""
     value = "removed" if mutation.value is REMOVED else str(mutation.value)[:30]
     return f"{mutation.control}-{mutation.path}-{mutation.setting or 'resource'}-{value}"
+
+
+def spoil(body: dict[str, Any], requirement: Requirement) -> None:
+    """Take away what ``requirement`` asks for; where it must not be there, put something in."""
+    *inner, last = (part for part in requirement.setting.split(".") if part not in ("*", "0"))
+    here: Any = body
+    for part in inner:
+        here = here[0] if isinstance(here, list) else here
+        here = here.setdefault(part, {})
+    here = here[0] if isinstance(here, list) else here
+    if requirement.must.holds(None):
+        here[last] = "Owner"
+    else:
+        del here[last]
