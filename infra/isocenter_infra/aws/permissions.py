@@ -1,6 +1,6 @@
 """What each role may do, and what none may."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement
@@ -76,60 +76,37 @@ def _run(names: AwsNames, image_key: str, vpc: str, image: str) -> tuple[Stateme
     )
 
 
-_JOBS = [
+_JOBS = (
     "sagemaker:CreateTrainingJob",
     "sagemaker:CreateProcessingJob",
     "sagemaker:CreateTransformJob",
     "sagemaker:CreateModel",
     "sagemaker:CreateEndpointConfig",
-]
+)
+_CHANGE_JOBS = (
+    *_JOBS,
+    *("sagemaker:Describe*", "sagemaker:List*", "sagemaker:Stop*", "sagemaker:Update*", "sagemaker:AddTags"),
+    *("sagemaker:CreateEndpoint", "sagemaker:CreateModelPackage", "sagemaker:CreateModelPackageGroup"),
+    *("sagemaker:CreatePipeline", "sagemaker:StartPipelineExecution", "sagemaker:InvokeEndpoint"),
+    *("sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"),
+)
+_JOB_KINDS = (
+    *("training-job", "processing-job", "transform-job", "model", "model-package", "model-package-group"),
+    *("endpoint", "endpoint-config", "pipeline"),
+)
 
 
 def pipeline(names: AwsNames, data_key: str, subnets: Sequence[str]) -> tuple[Statement, ...]:
     """The platform layer: starts isolated jobs and changes endpoints, and hands on two roles only."""
-    jobs = [
-        names.arn("sagemaker", f"{kind}/{names.prefix}-*")
-        for kind in (
-            "training-job",
-            "processing-job",
-            "transform-job",
-            "model",
-            "model-package",
-            "model-package-group",
-            "endpoint",
-            "endpoint-config",
-            "pipeline",
-        )
-    ]
+    jobs = [names.arn("sagemaker", f"{kind}/{names.prefix}-*") for kind in _JOB_KINDS]
     data, models = names.bucket_arn("data"), names.bucket_arn("models")
-    passed = [names.role_arn(role) for role in ("training", "serving")]
     return (
-        Statement(
-            "Jobs",
-            [
-                *_JOBS,
-                "sagemaker:Describe*",
-                "sagemaker:List*",
-                "sagemaker:Stop*",
-                "sagemaker:Update*",
-                "sagemaker:AddTags",
-                "sagemaker:CreateEndpoint",
-                "sagemaker:CreateModelPackage",
-                "sagemaker:CreateModelPackageGroup",
-                "sagemaker:CreatePipeline",
-                "sagemaker:StartPipelineExecution",
-                "sagemaker:InvokeEndpoint",
-                "sagemaker:DeleteEndpoint",
-                "sagemaker:DeleteEndpointConfig",
-                "sagemaker:DeleteModel",
-            ],
-            jobs,
-        ),
+        Statement("Jobs", _CHANGE_JOBS, jobs),
         *isolation(data_key, subnets),
         Statement(
             "PassRoles",
             ["iam:PassRole"],
-            passed,
+            [names.role_arn(role) for role in ("training", "serving")],
             condition={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
         Statement("Data", [*_READ, *_WRITE], [data, f"{data}/*", models, f"{models}/*"]),
@@ -145,50 +122,21 @@ def pipeline(names: AwsNames, data_key: str, subnets: Sequence[str]) -> tuple[St
 def isolation(data_key: str, subnets: Sequence[str]) -> tuple[Statement, ...]:
     """No job or model outside of the private subnets, without our key, or with a way to the internet."""
     jobs = ["sagemaker:CreateTrainingJob", "sagemaker:CreateProcessingJob"]
+    models, batches = [*jobs, "sagemaker:CreateModel"], [*jobs, "sagemaker:CreateTransformJob"]
+    ours, never = {"StringNotEquals": data_key}, {"BoolIfExists": "false"}
     return (
-        Statement(
-            "OnlyInNetwork",
-            [*jobs, "sagemaker:CreateModel"],
-            ["*"],
-            effect="Deny",
-            condition={"ForAnyValue:StringNotEquals": {"sagemaker:VpcSubnets": list(subnets)}},
-        ),
-        Statement(
-            "OnlyWithNetwork",
-            [*jobs, "sagemaker:CreateModel"],
-            ["*"],
-            effect="Deny",
-            condition={"Null": {"sagemaker:VpcSubnets": "true"}},
-        ),
-        Statement(
-            "OnlyIsolated",
-            [*jobs, "sagemaker:CreateModel"],
-            ["*"],
-            effect="Deny",
-            condition={"BoolIfExists": {"sagemaker:NetworkIsolation": "false"}},
-        ),
-        Statement(
-            "OnlyEncryptedTraffic",
-            jobs,
-            ["*"],
-            effect="Deny",
-            condition={"BoolIfExists": {"sagemaker:InterContainerTrafficEncryption": "false"}},
-        ),
-        Statement(
-            "OnlyOurKeyForVolumes",
-            [*jobs, "sagemaker:CreateEndpointConfig", "sagemaker:CreateTransformJob"],
-            ["*"],
-            effect="Deny",
-            condition={"StringNotEquals": {"sagemaker:VolumeKmsKey": data_key}},
-        ),
-        Statement(
-            "OnlyOurKeyForOutput",
-            [*jobs, "sagemaker:CreateTransformJob"],
-            ["*"],
-            effect="Deny",
-            condition={"StringNotEquals": {"sagemaker:OutputKmsKey": data_key}},
-        ),
+        _unless("OnlyInNetwork", models, "VpcSubnets", {"ForAnyValue:StringNotEquals": list(subnets)}),
+        _unless("OnlyWithNetwork", models, "VpcSubnets", {"Null": "true"}),
+        _unless("OnlyIsolated", models, "NetworkIsolation", never),
+        _unless("OnlyEncryptedTraffic", jobs, "InterContainerTrafficEncryption", never),
+        _unless("OnlyOurKeyForVolumes", [*batches, "sagemaker:CreateEndpointConfig"], "VolumeKmsKey", ours),
+        _unless("OnlyOurKeyForOutput", batches, "OutputKmsKey", ours),
     )
+
+
+def _unless(sid: str, actions: Sequence[str], key: str, test: Mapping[str, str | Sequence[str]]) -> Statement:
+    condition = {operator: {f"sagemaker:{key}": value} for operator, value in test.items()}
+    return Statement(sid, actions, ["*"], effect="Deny", condition=condition)
 
 
 def ci_plan(names: AwsNames) -> tuple[Statement, ...]:
@@ -208,89 +156,69 @@ def ci_plan(names: AwsNames) -> tuple[Statement, ...]:
     )
 
 
+_SERVICES = (
+    *("cloudtrail", "cloudwatch", "logs", "sns", "guardduty", "config", "access-analyzer", "ecr", "signer"),
+    *("sagemaker", "application-autoscaling", "eks", "backup", "backup-storage", "budgets"),
+    *("servicequotas", "secretsmanager", "kms"),
+)
+_NETWORK = ("Vpc*", "Subnet*", "RouteTable*", "SecurityGroup*", "FlowLogs*", "Tags", "LaunchTemplate*")
+_CHANGE_NETWORK = (
+    "ec2:Describe*",
+    *(f"ec2:{verb}{what}" for verb in ("Create", "Delete") for what in _NETWORK),
+    "ec2:ModifyVpcAttribute",
+    "ec2:ModifyVpcEndpoint",
+    "ec2:ModifySubnetAttribute",
+    "ec2:AssociateRouteTable",
+    "ec2:DisassociateRouteTable",
+    "ec2:AuthorizeSecurityGroup*",
+    "ec2:RevokeSecurityGroup*",
+)
+_CHANGE_ROLES = (
+    *("iam:Get*", "iam:List*", "iam:TagRole", "iam:TagPolicy", "iam:UpdateRole", "iam:DeleteRole"),
+    *("iam:UpdateAssumeRolePolicy", "iam:DetachRolePolicy", "iam:DeleteRolePolicy", "iam:PassRole"),
+    *("iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion"),
+)
+
+
 def ci_deploy(names: AwsNames) -> tuple[Statement, ...]:
     """The workflow that applies a reviewed plan: manages what this deployment owns, reads no patient data."""
-    prefix, account = names.prefix, names.account
     buckets = f"arn:aws:s3:::{names.bucket_prefix}-*"
     private = [f"{names.bucket_arn(purpose)}/*" for purpose in ("data", "models", "audit", "logs")]
-    state = names.bucket_arn("tfstate")
-    regional = {"StringEquals": {"aws:RequestedRegion": [names.region, names.replica_region, "us-east-1"]}}
-    services = [
-        *("cloudtrail", "cloudwatch", "logs", "sns", "guardduty", "config", "access-analyzer"),
-        *("ecr", "signer", "sagemaker", "application-autoscaling", "eks", "backup", "backup-storage"),
-        *("budgets", "servicequotas", "secretsmanager", "kms"),
-    ]
-    network = ["Vpc*", "Subnet*", "RouteTable*", "SecurityGroup*", "FlowLogs*", "Tags", "LaunchTemplate*"]
+    regions = {"StringEquals": {"aws:RequestedRegion": [names.region, names.replica_region, "us-east-1"]}}
     return (
-        Statement("Manage", [f"{service}:*" for service in services], ["*"], condition=regional),
-        Statement(
-            "ManageNetwork",
-            [
-                "ec2:Describe*",
-                *(f"ec2:{verb}{what}" for verb in ("Create", "Delete") for what in network),
-                "ec2:ModifyVpcAttribute",
-                "ec2:ModifyVpcEndpoint",
-                "ec2:ModifySubnetAttribute",
-                "ec2:AssociateRouteTable",
-                "ec2:DisassociateRouteTable",
-                "ec2:AuthorizeSecurityGroup*",
-                "ec2:RevokeSecurityGroup*",
-            ],
-            ["*"],
-            condition=regional,
-        ),
+        Statement("Manage", [f"{service}:*" for service in _SERVICES], ["*"], condition=regions),
+        Statement("ManageNetwork", _CHANGE_NETWORK, ["*"], condition=regions),
         Statement("ManageBuckets", ["s3:*"], [buckets, f"{buckets}/*"]),
         Statement(
             "ManageAccountBlock", ["s3:PutAccountPublicAccessBlock", "s3:GetAccountPublicAccessBlock"], ["*"]
         ),
-        Statement(
-            "ManageRoles",
-            [
-                "iam:Get*",
-                "iam:List*",
-                "iam:TagRole",
-                "iam:TagPolicy",
-                "iam:UpdateRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:DeleteRole",
-                "iam:DetachRolePolicy",
-                "iam:DeleteRolePolicy",
-                "iam:CreatePolicy",
-                "iam:CreatePolicyVersion",
-                "iam:DeletePolicyVersion",
-                "iam:PassRole",
-            ],
-            [f"arn:aws:iam::{account}:role/{prefix}-*", f"arn:aws:iam::{account}:policy/{prefix}-*"],
-        ),
-        Statement(
-            "MakeBoundedRoles",
-            ["iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"],
-            [f"arn:aws:iam::{account}:role/{prefix}-*"],
-            condition={
-                "StringEquals": {
-                    "iam:PermissionsBoundary": f"arn:aws:iam::{account}:policy/{prefix}-boundary"
-                }
-            },
-        ),
-        Statement(
-            "State",
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
-            [state, f"{state}/*"],
-        ),
-        Statement(
-            "ManageGithubTrust",
-            ["iam:GetOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
-            [f"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com"],
-        ),
-        Statement(
-            "LetServicesAct",
-            ["iam:CreateServiceLinkedRole"],
-            [f"arn:aws:iam::{account}:role/aws-service-role/*"],
-        ),
+        *_manage_roles(names),
         Statement(
             "NoPatientData", ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject*"], private, effect="Deny"
         ),
         Statement("NoSecretValues", ["secretsmanager:GetSecretValue"], ["*"], effect="Deny"),
+    )
+
+
+def _manage_roles(names: AwsNames) -> tuple[Statement, ...]:
+    """Roles and policies of this deployment, each new role under the boundary."""
+    iam = f"arn:aws:iam::{names.account}"
+    roles, policies = f"{iam}:role/{names.prefix}-*", f"{iam}:policy/{names.prefix}-*"
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": f"{iam}:policy/{names.prefix}-boundary"}}
+    return (
+        Statement("ManageRoles", _CHANGE_ROLES, [roles, policies]),
+        Statement(
+            "MakeBoundedRoles",
+            ["iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"],
+            [roles],
+            condition=bounded,
+        ),
+        Statement(
+            "ManageGithubTrust",
+            ["iam:GetOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
+            [f"{iam}:oidc-provider/token.actions.githubusercontent.com"],
+        ),
+        Statement("LetServicesAct", ["iam:CreateServiceLinkedRole"], [f"{iam}:role/aws-service-role/*"]),
     )
 
 
