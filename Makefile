@@ -12,6 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --constraint constraints.txt \
 	$(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
+# checkov pins versions that don't fit beside ours, so the policy scan has an environment of its own.
+POLICY_VENV := .venv-policies
+POLICY_PYTHON := $(POLICY_VENV)/bin/python
+POLICY_UV = $(subst --constraint constraints.txt,--constraint policies/constraints.txt,$(subst $(BIN)/python,$(POLICY_PYTHON),$(UV)))
+# make policy: CLOUD scans that cloud's stacks only; SARIF=FILE also writes the findings for GitHub.
+STACKS := infra/cdktf.out/stacks
+CLOUD ?=
+SARIF ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
 
 # make demo: DATA and LABELS name your own files; without them a synthetic set is written.
@@ -20,7 +28,7 @@ DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint policy bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,24 +57,32 @@ $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml
 	$(UV) --quiet --editable 'platform[postgresql]' --group development
 	@touch $@
 
+$(POLICY_VENV)/.installed: $(BIN)/uv policies/pyproject.toml policies/constraints.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(POLICY_VENV)
+	$(POLICY_UV) --quiet --editable policies
+	@touch $@
+
 lint: $(VENV)/.installed-development ## ruff and mypy (strict)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra
+	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra -p isocenter_policies
 
-test: $(VENV)/.installed-development ## set up all that the tests need and run them
+test: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## set up all that the tests need and run them
 	@bash tests/system-packages
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.installed-development ## measure against peers, side by side; prints ratios
+policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=aws for one cloud, SARIF=FILE for GitHub)
+	$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(SARIF),--sarif '$(SARIF)')
+
+bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios
 	$(BIN)/python bench/run.py
 
 demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
 	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' bash docs/demo.sh
 
 clean: ## remove .venv, the demo's store and caches
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(POLICY_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +
