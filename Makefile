@@ -66,6 +66,7 @@ lint: $(VENV)/.installed-development ## ruff and mypy (strict)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra -p isocenter_policies
+	$(BIN)/mypy $(addprefix policies/,any aws azure gcp kubernetes)
 
 test: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## set up all that the tests need and run them
 	@bash tests/system-packages

@@ -20,7 +20,7 @@ class OutputsHoldNoSecret(Rule):
     kinds = ("output",)
 
     def holds(self, body: Body) -> bool | None:
-        text = str(body.get("value", ""))
+        text = body.text("value")
         return body.get("sensitive") is not True and not _SECRETS.search(text)
 
 

@@ -21,9 +21,9 @@ class AuditorReadOnly(Rule):
     kinds = ("aws_iam_role_policy_attachment",)
 
     def holds(self, body: Body) -> bool | None:
-        if "auditor" not in body.get("role", ""):
+        if "auditor" not in body.text("role"):
             return None
-        arn = body.get("policy_arn", "")
+        arn = body.text("policy_arn")
         return not arn.startswith("arn:") or arn.rpartition("/")[2] in _READ_ONLY
 
 

@@ -17,7 +17,7 @@ class BreakGlassMfa(Rule):
     kinds = ("aws_iam_role",)
 
     def holds(self, body: Body) -> bool | None:
-        if "break-glass" not in body.get("name", ""):
+        if "break-glass" not in body.text("name"):
             return None
         allowed = [found for found in statements(body, "assume_role_policy") if found.allows]
         second_factor = all(found.condition("aws:multifactorauthpresent") == ("true",) for found in allowed)

@@ -13,7 +13,7 @@ class DefaultTags(Rule):
     kinds = ("provider.aws",)
 
     def holds(self, body: Body) -> bool | None:
-        tags = body.get("default_tags.tags", {})
+        tags = body.mapping("default_tags.tags")
         return all(tags.get(tag) for tag in ("environment", "owner", "data-classification", "cost-centre"))
 
 

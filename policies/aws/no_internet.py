@@ -17,7 +17,6 @@ class NoInternet(Rule):
         "aws_eip",
         "aws_default_vpc",
         "aws_default_subnet",
-        "aws_vpc_peering_connection",
     )
 
     def holds(self, body: Body) -> bool | None:

@@ -13,7 +13,7 @@ class DiagnosticsStorage(Rule):
     kinds = ("azurerm_monitor_diagnostic_setting",)
 
     def holds(self, body: Body) -> bool | None:
-        if "blobServices" not in body.get("target_resource_id", ""):
+        if "blobServices" not in body.text("target_resource_id"):
             return None
         every = {"audit", "allLogs"} & set(body.texts("enabled_log.category_group"))
         return bool(every) or {"StorageRead", "StorageWrite", "StorageDelete"} <= set(

@@ -17,7 +17,7 @@ class DiagnosticsSubscription(Rule):
     kinds = ("azurerm_monitor_diagnostic_setting",)
 
     def holds(self, body: Body) -> bool | None:
-        if not _SUBSCRIPTION.fullmatch(body.get("target_resource_id", "")):
+        if not _SUBSCRIPTION.fullmatch(body.text("target_resource_id")):
             return None
         every = {"audit", "allLogs"} & set(body.texts("enabled_log.category_group"))
         return bool(every) or {"Administrative", "Security", "Policy"} <= set(

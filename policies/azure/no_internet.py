@@ -14,7 +14,6 @@ class NoInternet(Rule):
         "azurerm_public_ip",
         "azurerm_nat_gateway",
         "azurerm_public_ip_prefix",
-        "azurerm_virtual_network_peering",
     )
 
     def holds(self, body: Body) -> bool | None:

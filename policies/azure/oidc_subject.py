@@ -15,7 +15,7 @@ class OidcSubject(Rule):
     kinds = ("azurerm_federated_identity_credential",)
 
     def holds(self, body: Body) -> bool | None:
-        subject = body.get("subject", "")
+        subject = body.text("subject")
         exact = bool(subject) and "*" not in subject and "?" not in subject
         return exact and body.texts("audience") == ["api://AzureADTokenExchange"] and bool(body.get("issuer"))
 

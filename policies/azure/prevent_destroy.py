@@ -17,7 +17,6 @@ class PreventDestroy(Rule):
         "azurerm_storage_container",
         "azurerm_log_analytics_workspace",
         "azurerm_container_registry",
-        "azurerm_storage_container_immutability_policy",
         "azurerm_machine_learning_workspace",
     )
 

@@ -21,9 +21,9 @@ class StrongRoles(Rule):
     kinds = ("azurerm_role_assignment",)
 
     def holds(self, body: Body) -> bool | None:
-        strong = body.get("role_definition_name") in _STRONG or str(
-            body.get("role_definition_id", "")
-        ).endswith(_STRONG_IDS)
+        strong = body.get("role_definition_name") in _STRONG or str(body.text("role_definition_id")).endswith(
+            _STRONG_IDS
+        )
         return not strong or bool(body.get("condition"))
 
 

@@ -28,9 +28,9 @@ class Tags(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        tags = body.get("tags", {})
+        tags = body.mapping("tags")
         wanted = ("environment", "owner", "data-classification", "cost-centre")
-        return isinstance(tags, dict) and all(tags.get(tag) for tag in wanted)
+        return all(tags.get(tag) for tag in wanted)
 
 
 CHECK = Tags()

@@ -13,7 +13,7 @@ class AuditBucketRetention(Rule):
     kinds = ("google_storage_bucket",)
 
     def holds(self, body: Body) -> bool | None:
-        if "audit" not in body.get("name", ""):
+        if "audit" not in body.text("name"):
             return None
         return body.number("retention_policy.retention_period") >= (6 * 365 + 2) * 86400
 

@@ -13,9 +13,9 @@ class AuditorReadOnly(Rule):
     kinds = ("google_project_iam_member",)
 
     def holds(self, body: Body) -> bool | None:
-        if "auditor" not in body.get("member", ""):
+        if "auditor" not in body.text("member"):
             return None
-        role = body.get("role", "").lower()
+        role = body.text("role").lower()
         return role.endswith(("viewer", "reviewer", "viewaccessor", "reader"))
 
 

@@ -13,7 +13,7 @@ class BucketLogging(Rule):
     kinds = ("google_storage_bucket",)
 
     def holds(self, body: Body) -> bool | None:
-        if "log" in body.get("name", "") or "audit" in body.get("name", ""):
+        if "log" in body.text("name") or "audit" in body.text("name"):
             return None  # a bucket of logs doesn't log to itself
         return bool(body.get("logging.log_bucket"))
 

@@ -16,7 +16,7 @@ class DefaultLabels(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        labels = body.get("default_labels", {})
+        labels = body.mapping("default_labels")
         return all(
             labels.get(label) for label in ("environment", "owner", "data-classification", "cost-centre")
         )

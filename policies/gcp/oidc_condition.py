@@ -13,7 +13,7 @@ class OidcCondition(Rule):
     kinds = ("google_iam_workload_identity_pool_provider",)
 
     def holds(self, body: Body) -> bool | None:
-        condition = body.get("attribute_condition", "")
+        condition = body.text("attribute_condition")
         exact = (
             "==" in condition
             and "*" not in condition

@@ -13,7 +13,7 @@ class PrivateGoogleApis(Rule):
     kinds = ("google_compute_global_forwarding_rule",)
 
     def holds(self, body: Body) -> bool | None:
-        target = body.get("target", "")
+        target = body.text("target")
         return target == "vpc-sc" if target in ("all-apis", "vpc-sc") else None
 
 

@@ -16,7 +16,7 @@ class StorageRoles(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        return not body.get("role", "").startswith("roles/storage.object")
+        return not body.text("role").startswith("roles/storage.object")
 
 
 CHECK = StorageRoles()

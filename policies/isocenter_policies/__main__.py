@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="isocenter-policies", description=__doc__)
     verbs = parser.add_subparsers(required=True)
     scan = verbs.add_parser("scan", help="hold the rules against Terraform JSON")
-    scan.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a cdk.tf.json, or a folder of stacks")
+    scan.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a cdk.tf.json, or a folder of stacks"
+    )
     scan.add_argument("--cloud", metavar="CLOUD", help="only stacks of aws, gcp, azure or onprem")
     scan.add_argument("--json", action="store_true", help="print JSON instead of a table")
     scan.add_argument("--sarif", type=Path, metavar="FILE", help="also write SARIF 2.1.0 to FILE")
@@ -81,7 +83,9 @@ def _documents(paths: Sequence[Path], cloud: str | None) -> list["Document"]:
     read = [read_document(path) for path in dict.fromkeys(find_documents(paths))]
     found = [document for document in read if cloud is None or document.cloud == cloud]
     if not found:
-        raise UnreadableError(f"There is no synthesized stack of {cloud}.", hint=f"Run `make synth CLOUD={cloud}`.")
+        raise UnreadableError(
+            f"There is no synthesized stack of {cloud}.", hint=f"Run `make synth CLOUD={cloud}`."
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from isocenter_policies.catalogue import Catalogue
 from isocenter_policies.document import Document
 from isocenter_policies.lean_checkov import load_checkov
+from isocenter_policies.rule import Rule
 
 load_checkov()
 
@@ -45,6 +46,8 @@ def _python_outcomes(document: Document) -> Iterator[Outcome]:
         for check in (*resource_registry.get_checks(entity.kind), *built_in):
             # A check may change what it is given, so each gets its own.
             conf = {**hclify(entity.body), **_FIRST_LINE}
+            if isinstance(check, Rule):
+                check.look_at(entity.address, document.content["resource"])
             try:
                 result = check.run(str(document.path), conf, entity.name, entity.kind, {})["result"]
             except Exception:

@@ -17,7 +17,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 _CLIENTS = frozenset(
     (
@@ -40,7 +40,9 @@ _PROVIDERS = ("aws", "azure", "gcp", "kubernetes")
 class _Absent(ModuleType):
     """A module of which every name is a class without methods: it can be imported, derived from and made."""
 
-    __path__: ClassVar[list[str]] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

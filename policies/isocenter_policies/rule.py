@@ -1,5 +1,6 @@
 """What every rule of ours is: a checkov check that says why, how to mend it, and which control it keeps."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -25,9 +26,19 @@ class Body:
         """The values at a dotted ``path``, of every block on the way; what is missing is left out."""
         return list(_values(self.content, path.split(".")))
 
-    def get(self, path: str, default: Any = None) -> Any:
+    def get(self, path: str, default: object = None) -> object:
         """The first value at ``path``; ``default`` where there is none or it is null."""
         return next((value for value in self.all(path) if value is not None), default)
+
+    def text(self, path: str) -> str:
+        """The text at ``path``; empty for what is none."""
+        value = self.get(path)
+        return value if isinstance(value, str) else ""
+
+    def mapping(self, path: str) -> Mapping[str, Any]:
+        """The names and values at ``path``, of tags, labels or limits; empty where there are none."""
+        value = self.get(path)
+        return value if isinstance(value, Mapping) else {}
 
     def blocks(self, path: str) -> list["Body"]:
         """The blocks at ``path``."""
@@ -86,7 +97,18 @@ class Rule(BaseResourceCheck):  # type: ignore[misc]
             categories=[CheckCategories.GENERAL_SECURITY],
             supported_resources=self.kinds,
         )
+        self._address = ""
+        self._resources: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}
         self.severity = severity  # type: ignore[misc]  # checkov sets it to None
+
+    def look_at(self, address: str, resources: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Say which resource of which document comes next; the scan does."""
+        self._address, self._resources = address, resources
+
+    def referring(self, kind: str) -> list[Body]:
+        """The resources of this kind that refer to the one at hand."""
+        reference = re.compile(re.escape(self._address) + r"\b(?!-)")
+        return [Body(body) for body in self._resources.get(kind, {}).values() if reference.search(str(body))]
 
     def holds(self, body: Body) -> bool | None:
         """Whether a resource keeps the rule; None where the rule isn't about it."""

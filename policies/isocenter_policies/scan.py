@@ -1,7 +1,7 @@
 """The scan: documents, rules and exceptions in; findings out."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -54,13 +54,26 @@ class Finding:
 
 @dataclass(frozen=True)
 class ScannedFile:
-    """How much of a file was checked."""
+    """How much of a file was checked.
+
+    Args:
+        path: of the file.
+        stack: ``main`` or ``state``.
+        resources: in it.
+        kept: rule -> addresses that keep it; the evidence that a control was checked.
+        failed: how often a rule was broken, exceptions included.
+    """
 
     path: Path
     stack: str
     resources: int
-    passed: int
+    kept: Mapping[str, tuple[str, ...]]
     failed: int
+
+    @property
+    def passed(self) -> int:
+        """How often a rule was kept."""
+        return sum(len(addresses) for addresses in self.kept.values())
 
 
 @dataclass(frozen=True)
@@ -120,10 +133,16 @@ def scan(
 
 
 def _summary(document: Document, outcomes: Sequence[Outcome]) -> ScannedFile:
-    verdicts = [outcome.verdict for outcome in outcomes]
-    resources = sum(len(named) for named in document.content["resource"].values())
+    kept: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "passed":
+            kept.setdefault(outcome.rule, []).append(outcome.address)
     return ScannedFile(
-        document.path, document.stack, resources, verdicts.count("passed"), verdicts.count("failed")
+        document.path,
+        document.stack,
+        resources=sum(len(named) for named in document.content["resource"].values()),
+        kept={rule: tuple(sorted(addresses)) for rule, addresses in sorted(kept.items())},
+        failed=sum(outcome.verdict == "failed" for outcome in outcomes),
     )
 
 

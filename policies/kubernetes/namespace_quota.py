@@ -16,7 +16,9 @@ class NamespaceQuota(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        hard = body.get("spec.hard", {})
+        hard = body.mapping("spec.hard")
+        if not {"requests.cpu", "limits.cpu", "cpu"} & set(hard):
+            return None  # a quota of something else
         scoped = bool(body.blocks("spec.scope_selector")) or bool(body.texts("spec.scopes"))
         return scoped or any(name.startswith("requests.") and name.endswith("/gpu") for name in hard)
 

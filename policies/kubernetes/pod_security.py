@@ -16,7 +16,7 @@ class PodSecurity(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        labels = body.get("metadata.labels", {})
+        labels = body.mapping("metadata.labels")
         return labels.get("pod-security.kubernetes.io/enforce") in ("restricted", "baseline")
 
 

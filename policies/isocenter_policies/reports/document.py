@@ -14,7 +14,7 @@ def as_json(result: ScanResult, threshold: Severity) -> dict[str, Any]:
         "threshold": threshold,
         "seconds": round(result.seconds, 3),
         "rules": len(result.catalogue.rules),
-        "files": [{**vars(file), "path": str(file.path)} for file in result.files],
+        "files": [{**vars(file), "path": str(file.path), "passed": file.passed} for file in result.files],
         "findings": [_finding(finding) for finding in result.findings],
     }
 
