@@ -93,7 +93,11 @@ def _report(result: "ScanResult", options: argparse.Namespace) -> None:
     if options.sarif:
         from isocenter_policies.reports.sarif import sarif
 
-        options.sarif.write_text(json.dumps(sarif(result), indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(sarif(result), indent=2) + "\n"
+        try:
+            options.sarif.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UnreadableError(f"{options.sarif} can't be written: {error.strerror}.") from error
     if options.json:
         from isocenter_policies.reports.document import as_json
 

@@ -144,7 +144,7 @@ def _built_in(
             RuleInfo(
                 id=check.id,
                 severity=control.severity if control else "medium",
-                title=check.name,
+                title=check.name.rstrip("."),
                 why=control.why if control else "",
                 fix=f"{check.name.rstrip('.')}.",
                 control=control.number if control else 0,

@@ -18,7 +18,6 @@ def sarif(result: ScanResult) -> dict[str, Any]:
     order = {id_: index for index, id_ in enumerate(rules)}
     driver = {
         "name": "isocenter-policies",
-        "informationUri": "https://github.com/isocenter/isocenter/tree/main/policies",
         "rules": [_rule(rule) for rule in rules.values()],
     }
     return {
@@ -76,7 +75,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     }
     if finding.excused:
         reason = f"{finding.excused.reason} ({finding.excused.owner}, until {finding.excused.until})"
-        found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
+        found["suppressions"] = [{"kind": "external", "justification": reason}]
     return found
 
 
