@@ -16,7 +16,8 @@ class DefaultLabels(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        labels = body.mapping("default_labels")
+        # Google's labels may be written with underscores.
+        labels = {name.replace("_", "-"): value for name, value in body.mapping("default_labels").items()}
         return all(
             labels.get(label) for label in ("environment", "owner", "data-classification", "cost-centre")
         )

@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import logging
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+# networkx is there for another graph than the one that is used.
 _CLIENTS = frozenset(
     (
         "aiodns",
@@ -29,11 +31,13 @@ _CLIENTS = frozenset(
         "cyclonedx",
         "docker",
         "git",
+        "networkx",
         "requests",
         "urllib3",
     )
 )
 _CHECKS = "checkov.terraform.checks"
+_ID = re.compile(r"CKV2?_[A-Z0-9]+_[0-9]+")
 _PROVIDERS = ("aws", "azure", "gcp", "kubernetes")
 
 
@@ -58,7 +62,10 @@ class _AbsentClients(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] not in _CLIENTS:
+        package = fullname.partition(".")[0]
+        if package == "numpy":  # asteval does without it, and the scan evaluates no numbers
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if package not in _CLIENTS:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
@@ -93,10 +100,29 @@ def load_checkov() -> None:
     ):
         _lay_out_empty(package)
     import_module("checkov.terraform_json.runner")
+    _evaluate_only_json()
     logging.getLogger().setLevel(logging.CRITICAL)
     import_module(
         "colorama"
     ).deinit()  # checkov wraps the standard output, even of a program that prints no colour
+
+
+def _evaluate_only_json() -> None:
+    """Spare checkov what variables are for: a synthesized stack has none, and a reference stays a reference.
+
+    It would follow each reference and try each text as a Python expression, which is most of its time. What
+    its graph checks need is that a policy's JSON is taken apart.
+    """
+    rendering = "checkov.terraform.graph_builder.variable_rendering.renderer"
+    renderer = import_module(rendering).TerraformVariableRenderer
+    evaluate = renderer.evaluate_value
+
+    def evaluate_json(self: Any, value: Any) -> Any:
+        is_plain = isinstance(value, str) and not value.lstrip().startswith(("{", "["))
+        return value if is_plain else evaluate(self, value)
+
+    renderer.evaluate_value = evaluate_json
+    renderer._render_variables_from_edges = lambda self: self.evaluate_non_rendered_values()
 
 
 def _lay_out_empty(folder: Path) -> None:
@@ -138,7 +164,4 @@ def _python_files() -> Iterator[Path]:
 
 
 def _mentions(file: Path, ids: Collection[str]) -> bool:
-    text = file.read_text(encoding="utf-8")
-    return any(f"{mark}{id_}{mark}" in text for id_ in ids for mark in "\"'") or any(
-        line.partition(":")[2].strip() in ids for line in text.splitlines() if line.strip().startswith("id:")
-    )
+    return any(id_ in ids for id_ in _ID.findall(file.read_text(encoding="utf-8")))

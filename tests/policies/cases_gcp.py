@@ -304,6 +304,12 @@ CASES = (
         },
     ),
     Case(
+        "gcp/gke_network_policy",
+        "google_container_cluster",
+        {"datapath_provider": "ADVANCED_DATAPATH"},
+        {"datapath_provider": "LEGACY_DATAPATH"},
+    ),
+    Case(
         "gcp/gke_secrets",
         "google_container_cluster",
         {
