@@ -13,7 +13,8 @@ class EndpointDns(Rule):
     kinds = ("azurerm_private_endpoint",)
 
     def holds(self, body: Body) -> bool | None:
-        return bool(body.texts("private_dns_zone_group.private_dns_zone_ids"))
+        approved = body.get("private_service_connection.is_manual_connection", False) is False
+        return approved and bool(body.texts("private_dns_zone_group.private_dns_zone_ids"))
 
 
 CHECK = EndpointDns()

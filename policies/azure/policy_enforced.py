@@ -12,6 +12,7 @@ class PolicyEnforced(Rule):
     control = 15
     kinds = (
         "azurerm_subscription_policy_assignment",
+        "azurerm_resource_policy_assignment",
         "azurerm_resource_group_policy_assignment",
         "azurerm_management_group_policy_assignment",
     )

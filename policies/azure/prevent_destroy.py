@@ -13,6 +13,9 @@ class PreventDestroy(Rule):
     kinds = (
         "azurerm_key_vault",
         "azurerm_key_vault_key",
+        "azurerm_key_vault_secret",
+        "azurerm_resource_group",
+        "azurerm_storage_object_replication",
         "azurerm_storage_account",
         "azurerm_storage_container",
         "azurerm_log_analytics_workspace",

@@ -19,6 +19,7 @@ class RegistryClosed(Rule):
         off = ("public_network_access_enabled", "admin_enabled")
         closed = all(body.get(name, name == "public_network_access_enabled") is False for name in off)
         named = closed and body.get("anonymous_pull_enabled", False) is False
+        named = named and body.get("network_rule_bypass_for_tasks_enabled", False) is False
         return named and body.get("sku") == "Premium" and bool(body.get("encryption.key_vault_key_id"))
 
 

@@ -17,7 +17,8 @@ class StorageKeyless(Rule):
 
     def holds(self, body: Body) -> bool | None:
         local = body.get("local_user_enabled") is False and body.get("sftp_enabled", False) is False
-        return local and body.get("shared_access_key_enabled") is False
+        by_default = body.get("default_to_oauth_authentication") is True
+        return local and by_default and body.get("shared_access_key_enabled") is False
 
 
 CHECK = StorageKeyless()

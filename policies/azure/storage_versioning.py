@@ -14,7 +14,8 @@ class StorageVersioning(Rule):
 
     def holds(self, body: Body) -> bool | None:
         kept = body.number("blob_properties.delete_retention_policy.days", 0) >= 7
-        return kept and body.get("blob_properties.versioning_enabled") is True
+        purged = body.get("blob_properties.delete_retention_policy.permanent_delete_enabled", False)
+        return kept and purged is False and body.get("blob_properties.versioning_enabled") is True
 
 
 CHECK = StorageVersioning()

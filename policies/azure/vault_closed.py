@@ -16,6 +16,9 @@ class VaultClosed(Rule):
     kinds = ("azurerm_key_vault",)
 
     def holds(self, body: Body) -> bool | None:
+        opened = ("enabled_for_deployment", "enabled_for_disk_encryption", "enabled_for_template_deployment")
+        if any(body.get(name, False) is not False for name in opened):
+            return False
         private = (
             body.get("public_network_access_enabled") is False
             and body.get("network_acls.default_action") == "Deny"

@@ -14,7 +14,10 @@ class GkePrivate(Rule):
 
     def holds(self, body: Body) -> bool | None:
         nodes = body.get("private_cluster_config.enable_private_nodes") is True
-        return nodes and body.get("private_cluster_config.enable_private_endpoint") is True
+        public = body.get("master_authorized_networks_config.gcp_public_cidrs_access_enabled", False)
+        return (
+            nodes and public is False and body.get("private_cluster_config.enable_private_endpoint") is True
+        )
 
 
 CHECK = GkePrivate()

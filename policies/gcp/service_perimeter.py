@@ -18,6 +18,8 @@ class ServicePerimeter(Rule):
     def holds(self, body: Body) -> bool | None:
         held = set(body.texts("status.restricted_services"))
         wanted = ("storage", "aiplatform", "artifactregistry", "secretmanager", "cloudkms")
+        if body.get("status.vpc_accessible_services.enable_restriction") is not True:
+            return False
         return all(f"{service}.googleapis.com" in held for service in wanted)
 
 

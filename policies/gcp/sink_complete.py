@@ -17,7 +17,8 @@ class SinkComplete(Rule):
     )
 
     def holds(self, body: Body) -> bool | None:
-        return body.get("disabled", False) is False and not body.blocks("exclusions")
+        own = body.get("unique_writer_identity", True) is True
+        return own and body.get("disabled", False) is False and not body.blocks("exclusions")
 
 
 CHECK = SinkComplete()

@@ -15,7 +15,9 @@ class WorkbenchPrivate(Rule):
     def holds(self, body: Body) -> bool | None:
         disks = body.blocks("gce_setup.boot_disk") + body.blocks("gce_setup.data_disks")
         private = body.get("gce_setup.disable_public_ip") is True
-        return private and bool(disks) and all(disk.get("kms_key") for disk in disks)
+        shielded = body.get("gce_setup.shielded_instance_config.enable_secure_boot") is True
+        private = private and body.get("gce_setup.enable_ip_forwarding", False) is False
+        return private and shielded and bool(disks) and all(disk.get("kms_key") for disk in disks)
 
 
 CHECK = WorkbenchPrivate()

@@ -367,6 +367,12 @@ CASES = (
             "": {"assume_role_policy": federated(StringEquals={**AUDIENCE, **ANY_SUBJECT})},
         },
     ),
+    Case(
+        "aws/secret_policy_closed",
+        "aws_secretsmanager_secret_policy",
+        {"block_public_policy": True},
+        {"block_public_policy": False},
+    ),
     Case("aws/no_users", "aws_iam_access_key", None, NEVER),
     Case(
         "aws/auditor_read_only",

@@ -13,6 +13,7 @@ ACCOUNT = {
     "min_tls_version": "TLS1_2",
     "shared_access_key_enabled": False,
     "local_user_enabled": False,
+    "default_to_oauth_authentication": True,
     "cross_tenant_replication_enabled": False,
     "allowed_copy_scope": "PrivateLink",
 }
@@ -50,6 +51,7 @@ CASES = (
             "rbac_authorization_enabled": False,
             "network_acls.default_action": "Allow",
             "access_policy": [{"object_id": "x"}],
+            "enabled_for_deployment": True,
         },
     ),
     Case(
@@ -83,6 +85,7 @@ CASES = (
         {
             "blob_properties.versioning_enabled": False,
             "blob_properties.delete_retention_policy": GONE,
+            "blob_properties.delete_retention_policy.permanent_delete_enabled": True,
         },
     ),
     Case(
@@ -117,7 +120,12 @@ CASES = (
         "azure/storage_keyless",
         "azurerm_storage_account",
         ACCOUNT,
-        {"shared_access_key_enabled": True, "local_user_enabled": True, "sftp_enabled": True},
+        {
+            "shared_access_key_enabled": True,
+            "local_user_enabled": True,
+            "sftp_enabled": True,
+            "default_to_oauth_authentication": False,
+        },
     ),
     Case(
         "azure/provider_oauth",
@@ -197,6 +205,38 @@ CASES = (
         {"tags": LABELS},
         {"tags.data-classification": GONE, "tags": GONE},
     ),
+    Case(
+        "azure/insights_closed",
+        "azurerm_application_insights",
+        {
+            "internet_ingestion_enabled": False,
+            "internet_query_enabled": False,
+            "local_authentication_enabled": False,
+        },
+        {
+            "internet_ingestion_enabled": True,
+            "internet_query_enabled": True,
+            "local_authentication_enabled": GONE,
+        },
+    ),
+    Case(
+        "azure/disk_key_rotation",
+        "azurerm_disk_encryption_set",
+        {"auto_key_rotation_enabled": True},
+        {"auto_key_rotation_enabled": False},
+    ),
+    Case(
+        "azure/security_contact",
+        "azurerm_security_center_contact",
+        {"email": "a@b.example", "alert_notifications": True},
+        {"email": GONE, "alert_notifications": False},
+    ),
+    Case(
+        "azure/peering_narrow",
+        "azurerm_virtual_network_peering",
+        {"allow_forwarded_traffic": False},
+        {"allow_forwarded_traffic": True, "allow_gateway_transit": True, "use_remote_gateways": True},
+    ),
     Case("azure/no_internet", "azurerm_nat_gateway", None, NEVER),
     Case(
         "azure/subnet_outbound",
@@ -220,7 +260,7 @@ CASES = (
         "azure/endpoint_dns",
         "azurerm_private_endpoint",
         {"private_dns_zone_group": {"private_dns_zone_ids": ["z"]}},
-        {"private_dns_zone_group": GONE},
+        {"private_dns_zone_group": GONE, "private_service_connection": {"is_manual_connection": True}},
     ),
     Case(
         "azure/open_outbound",
@@ -304,6 +344,7 @@ CASES = (
             "public_network_access_enabled": True,
             "admin_enabled": True,
             "anonymous_pull_enabled": True,
+            "network_rule_bypass_for_tasks_enabled": True,
         },
     ),
     Case(

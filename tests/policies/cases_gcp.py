@@ -112,7 +112,11 @@ CASES = (
         "gcp/sink_complete",
         "google_logging_project_sink",
         {"destination": "d"},
-        {"disabled": True, "exclusions": [{"name": "x", "filter": "y"}]},
+        {
+            "disabled": True,
+            "exclusions": [{"name": "x", "filter": "y"}],
+            "unique_writer_identity": False,
+        },
     ),
     Case(
         "gcp/alert_notifies",
@@ -166,8 +170,12 @@ CASES = (
     Case(
         "gcp/service_perimeter",
         "google_access_context_manager_service_perimeter",
-        {"status": {"restricted_services": HELD}},
-        {"status.restricted_services": HELD[1:], "": {"spec": {"restricted_services": HELD}}},
+        {"status": {"restricted_services": HELD, "vpc_accessible_services": {"enable_restriction": True}}},
+        {
+            "status.vpc_accessible_services.enable_restriction": False,
+            "status.restricted_services": HELD[1:],
+            "": {"spec": {"restricted_services": HELD}},
+        },
     ),
     Case(
         "gcp/perimeter_identities",
@@ -291,8 +299,19 @@ CASES = (
     Case(
         "gcp/workbench_private",
         "google_workbench_instance",
-        {"gce_setup": {"disable_public_ip": True, "boot_disk": {"kms_key": "key"}}},
-        {"gce_setup.disable_public_ip": False, "gce_setup.boot_disk.kms_key": GONE},
+        {
+            "gce_setup": {
+                "disable_public_ip": True,
+                "boot_disk": {"kms_key": "key"},
+                "shielded_instance_config": {"enable_secure_boot": True},
+            }
+        },
+        {
+            "gce_setup.disable_public_ip": False,
+            "gce_setup.boot_disk.kms_key": GONE,
+            "gce_setup.shielded_instance_config.enable_secure_boot": False,
+            "gce_setup.enable_ip_forwarding": True,
+        },
     ),
     Case(
         "gcp/gke_private",
@@ -301,6 +320,7 @@ CASES = (
         {
             "private_cluster_config.enable_private_nodes": False,
             "private_cluster_config.enable_private_endpoint": False,
+            "master_authorized_networks_config": {"gcp_public_cidrs_access_enabled": True},
         },
     ),
     Case(
@@ -308,6 +328,56 @@ CASES = (
         "google_container_cluster",
         {"datapath_provider": "ADVANCED_DATAPATH"},
         {"datapath_provider": "LEGACY_DATAPATH"},
+    ),
+    Case(
+        "gcp/gke_bindings",
+        "google_container_cluster",
+        {
+            "rbac_binding_config": {
+                "enable_insecure_binding_system_authenticated": False,
+                "enable_insecure_binding_system_unauthenticated": False,
+            }
+        },
+        {
+            "rbac_binding_config": GONE,
+            "rbac_binding_config.enable_insecure_binding_system_authenticated": True,
+            "service_external_ips_config": {"enabled": True},
+        },
+    ),
+    Case(
+        "gcp/node_pool_private",
+        "google_container_node_pool",
+        {"network_config": {"enable_private_nodes": True}},
+        {"network_config.enable_private_nodes": False},
+    ),
+    Case(
+        "gcp/dns_logging",
+        "google_dns_policy",
+        {"enable_logging": True},
+        {"enable_logging": False, "enable_inbound_forwarding": True},
+    ),
+    Case(
+        "gcp/emergency_approval",
+        "google_privileged_access_manager_entitlement",
+        {
+            "approval_workflow": {
+                "manual_approvals": {
+                    "require_approver_justification": True,
+                    "steps": [{"approvers": {"principals": ["group:x"]}}],
+                }
+            }
+        },
+        {
+            "approval_workflow": GONE,
+            "approval_workflow.manual_approvals.require_approver_justification": False,
+            "approval_workflow.manual_approvals.steps": [],
+        },
+    ),
+    Case(
+        "gcp/peering_perimeter",
+        "google_service_networking_vpc_service_controls",
+        {"enabled": True},
+        {"enabled": False},
     ),
     Case(
         "gcp/gke_secrets",
