@@ -12,6 +12,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --constraint constraints.txt \
 	$(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
+# checkov pins versions that don't fit beside ours, so the policy scan has an environment of its own.
+POLICY_VENV := .venv-policies
+POLICY_PYTHON := $(POLICY_VENV)/bin/python
+POLICY_UV = $(subst --constraint constraints.txt,--constraint policies/constraints.txt,$(subst $(BIN)/python,$(POLICY_PYTHON),$(UV)))
+# make policy: CLOUD scans that cloud's stacks only; SARIF=FILE also writes the findings for GitHub.
+STACKS := infra/cdktf.out/stacks
+SARIF ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
 
 # make demo: DATA and LABELS name your own files; without them a synthetic set is written.
@@ -37,7 +44,7 @@ BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) 
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
 .PHONY: help setup demo test lint lint-workflows bench clean synth plan deploy drift destroy bootstrap cloud \
-	plan-comment plan-review
+	plan-comment plan-review policy
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -69,10 +76,16 @@ $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyprojec
 	$(BIN)/python -m isocenter_infra.bindings aws gcp azure onprem
 	@touch $@
 
+$(POLICY_VENV)/.installed: $(BIN)/uv policies/pyproject.toml policies/constraints.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(POLICY_VENV)
+	$(POLICY_UV) --quiet --editable policies
+	@touch $@
+
 lint: $(VENV)/.installed-development ## ruff, mypy (strict), and three checkers of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra
+	$(BIN)/mypy -p isocenter -p isocenter_training -p isocenter_serving -p isocenter_infra -p isocenter_policies
+	$(BIN)/mypy $(addprefix policies/,any aws azure gcp kubernetes)
 	$(MAKE) --no-print-directory lint-workflows
 
 WORKFLOWS ?= $(wildcard .github/workflows/*.yml)
@@ -89,14 +102,17 @@ plan-comment:
 plan-review:
 	@$(PYTHON) .github/plans/review.py
 
-test: $(VENV)/.installed-development ## set up all that the tests need and run them
+test: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## set up all that the tests need and run them
 	@bash tests/system-packages
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.installed-development ## measure against peers, side by side; prints ratios
+policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=aws for one cloud, SARIF=FILE for GitHub)
+	$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(SARIF),--sarif '$(SARIF)')
+
+bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios
 	$(BIN)/python bench/run.py
 
 demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
@@ -114,22 +130,22 @@ $(VENV)/.installed-infra-%: $(VENV)/.installed infra/pyproject.toml
 synth: cloud $(BINDINGS) ## settings of a deployment to Terraform's JSON: infra/cdktf.out (CLOUD=, NAME=)
 	@$(INFRA) synth $(WHICH)
 
-plan: cloud $(BINDINGS) ## check schema, parity and policy, then plan; changes nothing (CLOUD=, EMULATE=1)
+plan: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## check schema, parity and policy, then plan; changes nothing (CLOUD=, EMULATE=1)
 	@$(INFRA) plan $(WHERE)
 
-deploy: cloud $(BINDINGS) ## the same, then apply that very plan and write deployments/NAME.json
+deploy: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## the same, then apply that very plan and write deployments/NAME.json
 	@$(INFRA) deploy $(WHERE) $(if $(PLAN),--plan '$(PLAN)') $(if $(DIGEST),--digest '$(DIGEST)') \
 	  $(if $(AUTO_APPROVE),--auto-approve)
 
-drift: cloud $(BINDINGS) ## what was changed by hand since the last deploy
+drift: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## what was changed by hand since the last deploy
 	@$(INFRA) drift $(WHERE)
 
-bootstrap: cloud $(BINDINGS) ## make the bucket of Terraform's state, once
+bootstrap: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## make the bucket of Terraform's state, once
 	@$(INFRA) bootstrap $(WHERE)
 
-destroy: cloud $(BINDINGS) ## end a deployment; data, keys and audit only with FORCE=1 REASON='...'
+destroy: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## end a deployment; data, keys and audit only with FORCE=1 REASON='...'
 	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason '$(REASON)' $(if $(AUTO_APPROVE),--auto-approve)
 
 clean: ## remove .venv, the demo's store and caches
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(POLICY_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +

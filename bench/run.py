@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ORDER = ("startup", "records", "ingest", "time_to_auroc")
+ORDER = ("startup", "records", "ingest", "time_to_auroc", "policy")
 
 
 def main() -> int:

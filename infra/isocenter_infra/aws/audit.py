@@ -33,6 +33,8 @@ from isocenter_infra.aws.posture import Posture, PostureArgs
 from isocenter_infra.aws.storage import Storage
 from isocenter_infra.deployment import Deployment
 
+# Whose objects' reads and writes are recorded: patient data and its copies, audit logs, Terraform's state.
+_WATCHED = ("data", "models", "audit", "data-copy", "models-copy", "tfstate")
 # CloudWatch keeps logs for so many days and no other number (years -> days).
 LOG_DAYS = {6: 2192, 7: 2557, 8: 2922, 9: 3288, 10: 3653}
 
@@ -117,7 +119,7 @@ class Audit(Construct):
         )
         write = Statement("Write", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{self.log_group.arn}:*"])
         writing = IamRolePolicy(self, "trail-policy", role=role.id, policy=policy_document(write))
-        watched = [f"{names.bucket_arn(purpose)}/" for purpose in ("data", "models", "audit")]
+        watched = [f"{names.bucket_arn(purpose)}/" for purpose in _WATCHED]
         assert self.bucket.lock is not None  # noqa: S101 - the audit bucket is locked
         return Cloudtrail(
             self,

@@ -93,6 +93,7 @@ class Kubernetes(Construct):
             name=f"/aws/eks/{name}/cluster",
             kms_key_id=args.keys.audit.arn,
             retention_in_days=LOG_DAYS[args.deployment.settings.retention.audit_years],
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=args.deployment.protect),
         )
         return EksCluster(
             self,

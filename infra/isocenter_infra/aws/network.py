@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cdktn import TerraformResourceLifecycle
 from cdktn_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktn_provider_aws.default_security_group import DefaultSecurityGroup
 from cdktn_provider_aws.flow_log import FlowLog
@@ -104,6 +105,7 @@ class Network(Construct):
             name=f"/isocenter/{args.names.prefix}/flows",
             kms_key_id=args.keys.audit.arn,
             retention_in_days=LOG_DAYS[args.deployment.settings.retention.audit_years],
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=args.deployment.protect),
         )
         role = IamRole(
             self,

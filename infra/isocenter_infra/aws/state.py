@@ -8,6 +8,7 @@ from constructs import Construct
 
 from isocenter_infra.aws.bucket import Bucket, BucketArgs
 from isocenter_infra.aws.names import AwsNames
+from isocenter_infra.aws.policy_document import Statement, policy_document
 from isocenter_infra.deployment import Deployment
 
 _PURPOSE = "tfstate"
@@ -45,6 +46,9 @@ class AwsState(TerraformStack):
             description=f"{names.prefix}: Terraform's state",
             enable_key_rotation=True,
             deletion_window_in_days=30,
+            policy=policy_document(
+                Statement("Administration", ["kms:*"], ["*"], {"AWS": names.root})
+            ),
             lifecycle=TerraformResourceLifecycle(prevent_destroy=deployment.protect),
         )
         KmsAlias(self, "alias", name=f"alias/{names.prefix}-{_PURPOSE}", target_key_id=key.key_id)

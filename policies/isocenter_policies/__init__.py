@@ -1,0 +1,1 @@
+"""The policy scan of synthesized Terraform JSON: ``python -m isocenter_policies scan FILE...``."""

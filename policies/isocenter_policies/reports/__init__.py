@@ -1,0 +1,1 @@
+"""A scan's result, for people, for programs, and for GitHub."""
