@@ -162,7 +162,8 @@ def test_what_was_deployed_is_there(place: Place) -> None:
     assert (trail["LogFileValidationEnabled"], trail["IsMultiRegionTrail"]) == (True, True)
     versions = s3.list_object_versions(Bucket="aws-example-123456789012-tfstate")["Versions"]
     assert {each["Key"] for each in versions} >= {"aws-example.tfstate", "aws-example-state.tfstate"}
-    assert not list((place.root / "out").rglob("*.tfstate")), "a state lies on this machine"
+    states = [path for path in (place.root / "out").rglob("*.tfstate") if path.parent.name != ".terraform"]
+    assert not states, "a state lies on this machine"
 
 
 def test_the_target_can_be_used(place: Place) -> None:
@@ -229,7 +230,7 @@ def test_nothing_is_applied_without_the_name(place: Place) -> None:
     change_settings(place, "alarms@hospital.example", "night@hospital.example")
     done = place.run("deploy")
     assert done.returncode == 8, done.stderr
-    assert "the name wasn't typed" in done.stderr
+    assert "nobody is here to type the deployment's name" in done.stderr
     change_settings(place, "night@hospital.example", "alarms@hospital.example")
 
 
@@ -241,7 +242,8 @@ def test_a_change_by_hand_is_found(place: Place) -> None:
     found = place.run("drift", "--json")
     assert found.returncode == 6, found.stderr
     body = json.loads(found.stdout.split('{"error"')[0])
-    assert [each["address"].partition(".")[0] for each in body] == ["aws_s3_bucket_versioning"]
+    assert "aws_s3_bucket_versioning" in [each["address"].partition(".")[0] for each in body]
+    assert all("storage_data_" in each["address"] for each in body)
     put_back = place.run("deploy", "--auto-approve")
     assert put_back.returncode == 0, put_back.stderr
     assert place.run("drift").returncode == 0
@@ -261,7 +263,8 @@ def test_a_locked_state_names_who_holds_it(place: Place) -> None:
     s3.delete_object(Bucket=bucket, Key=key)
     assert done.returncode == 7, done.stdout + done.stderr
     assert "somebody@elsewhere" in done.stderr
-    assert "force-unlock 11111111-2222" in done.stderr
+    assert "since 2026-11-24 10:00:00" in done.stderr
+    assert "terraform force-unlock" in done.stderr
 
 
 def test_destroying_is_refused_then_forced_with_a_reason(place: Place) -> None:

@@ -46,9 +46,7 @@ class AwsState(TerraformStack):
             description=f"{names.prefix}: Terraform's state",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=policy_document(
-                Statement("Administration", ["kms:*"], ["*"], {"AWS": names.root})
-            ),
+            policy=policy_document(Statement("Administration", ["kms:*"], ["*"], {"AWS": names.root})),
             lifecycle=TerraformResourceLifecycle(prevent_destroy=deployment.protect),
         )
         KmsAlias(self, "alias", name=f"alias/{names.prefix}-{_PURPOSE}", target_key_id=key.key_id)

@@ -67,6 +67,8 @@ class AzureStack(TerraformStack):
             "copy-keys": keys.replica_vault.vault.id,
             **{bucket.purpose: bucket.account.id for bucket in (*storage.buckets, audit.bucket)},
             "workspace": workspace.workspace.id,
+            "workspace-vault": workspace.vault.vault.id,
+            "workspace-bucket": workspace.bucket.account.id,
             "registry": registry.registry.id,
             "log-workspace": audit.workspace.id,
         }

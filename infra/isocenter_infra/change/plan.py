@@ -106,6 +106,7 @@ def make_plan(
     checked.require()
     place(document, workspace.folder)
     workspace.init(migrate=migrate)
+    workspace.save_unsaved()
     _take_up(document, workspace)
     intent.plans.mkdir(parents=True, exist_ok=True)
     file = (intent.plans / _PLAN).absolute()

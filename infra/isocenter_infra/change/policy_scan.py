@@ -58,4 +58,6 @@ def scan(path: Path, notice: Callable[[str], None]) -> PolicyResult:
 
 def _result(text: str, code: int) -> PolicyResult:
     body = json.loads(text)
-    return PolicyResult(code == 0, int(body["passed"]), tuple(body["findings"]))
+    kept = sum(len(addresses) for file in body["files"] for addresses in file["kept"].values())
+    found = tuple(finding for finding in body["findings"] if finding["state"] == "open")
+    return PolicyResult(code == 0, kept, found)

@@ -50,7 +50,7 @@ _KNOWN: Sequence[_Known] = (
     _Known(
         r"No valid credential sources|could not find default credentials"
         r"|Attempted to load application default|az login|obtain a (?:new )?(?:access )?token|ExpiredToken"
-        r"|InvalidClientTokenId|SSO session.*expired",
+        r"|InvalidClientTokenId|SSO session.*expired|could not configure AzureCli Authorizer",
         EnvironmentFaultError,
         "There are no valid credentials for the cloud.",
         "AWS: aws sso login, or AWS_PROFILE; GCP: gcloud auth application-default login; Azure: az login."
@@ -74,6 +74,13 @@ _KNOWN: Sequence[_Known] = (
         IntegrityError,
         "The deployment has changed since this plan was made; it was not applied.",
         "Make a new plan, look at it, and deploy that one.",
+    ),
+    _Known(
+        r"cannot import state|serial \d+ .{0,80} is (?:older|not newer)|cannot overwrite existing state",
+        IntegrityError,
+        "An earlier apply could not save its state, and the state has changed since.",
+        "errored.tfstate in the stack's folder holds what that apply made: compare it with the state by hand,"
+        " then remove it.",
     ),
     _Known(
         r"prevent_destroy|Instance cannot be destroyed",

@@ -13,6 +13,8 @@ from isocenter_infra.terraform.binary import Terraform
 from isocenter_infra.terraform.diagnosis import Diagnostic, explain
 from isocenter_infra.terraform.plugins import InstalledProvider
 
+# Terraform's name for the state that it could not save.
+_UNSAVED = "errored.tfstate"
 _PARALLEL = "-parallelism=20"
 _BOX = re.compile(r"^[│╷╵|]\s?", re.M)
 _ERROR = re.compile(r"^Error: (.*?)\n(.*?)(?=^Error: |\Z)", re.M | re.S)
@@ -80,6 +82,21 @@ class Workspace:
         """The saved plan ``file`` in words that programs read."""
         shown: dict[str, Any] = json.loads(self._run("show", "-json", str(file)))
         return shown
+
+    def save_unsaved(self) -> bool:
+        """Save the state that an earlier apply left here because its place couldn't be reached.
+
+        Without it, what that apply made would be nobody's. Tells whether there was one.
+
+        Raises:
+            IsocenterError: the state has changed since; explained.
+        """
+        unsaved = self.folder / _UNSAVED
+        if not unsaved.exists():
+            return False
+        self._run("state", "push", _UNSAVED)
+        unsaved.unlink()
+        return True
 
     def tainted(self) -> tuple[str, ...]:
         """Addresses of resources whose making was interrupted; Terraform would destroy and make them anew."""

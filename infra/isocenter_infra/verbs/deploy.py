@@ -1,5 +1,6 @@
 """``make deploy``: the same as plan, then exactly that plan is applied."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,11 @@ def _approve(intent: "Intent", saved: "SavedPlan", auto_approve: bool) -> None:
 
     if auto_approve or saved.is_empty:
         return
+    if not sys.stdin.isatty():
+        raise PolicyError(
+            "Nothing was applied: nobody is here to type the deployment's name.",
+            hint="In a workflow that was approved: AUTO_APPROVE=1 with PLAN= and DIGEST=.",
+        )
     typed = click.prompt(f"Type the deployment's name ({intent.target}) to apply this plan", default="")
     if typed.strip() != intent.target:
         raise PolicyError("Nothing was applied: the name wasn't typed.")

@@ -1,5 +1,6 @@
 """``make destroy``: refused where data, keys or audit logs would go, unless forced with a reason."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -38,6 +39,8 @@ def command(
         if force and len(reason.split()) < 2:
             raise PolicyError("A forced destroy needs a reason.", hint="REASON='why, in a few words'")
         if not auto_approve:
+            if not sys.stdin.isatty():
+                raise PolicyError("Nothing was destroyed: nobody is here to type the deployment's name.")
             typed = click.prompt(f"Type the deployment's name ({intent.target}) to destroy it", default="")
             if typed.strip() != intent.target:
                 raise PolicyError("Nothing was destroyed: the name wasn't typed.")

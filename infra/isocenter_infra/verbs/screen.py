@@ -39,9 +39,14 @@ def show_checks(intent: Intent, checked: Checked) -> None:
     click.echo(f"{intent.settings.name}: {'; '.join(said)}.")
     rows = [("schema", "", f.address, f.sentence, f.source) for f in checked.schema]
     rows += [("parity", str(gap.control), gap.address, gap.sentence, gap.source) for gap in checked.parity]
-    rows += [("policy", f["rule"], f["address"], f["title"], f["source"]) for f in checked.policy.findings]
+    rows += [("policy", *_policy_row(finding)) for finding in checked.policy.findings]
     if rows:
         print_table("Findings", ("check", "rule", "resource", "what", "made at"), rows)
+
+
+def _policy_row(finding: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    place = f"{finding['file']}:{finding['line']}"
+    return finding["rule"], finding["resource"], f"{finding['title']}. {finding['fix']}", place
 
 
 def _verdict(faults: int) -> str:
