@@ -1,8 +1,10 @@
 """What a careless or malicious edit could weaken is caught, by parity or by the policy scan."""
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +73,20 @@ def _copy_of(document: Document, kind: str) -> Document:
     if kind not in document["resource"]:
         return copy.deepcopy(document)
     return document | {"resource": document["resource"] | {kind: copy.deepcopy(document["resource"][kind])}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_policy_scan_sees_what_is_left_to_it(
+    stack_of: StackOf, tmp_path: Path, policy_scan: Callable[..., dict[str, Any]], cloud: str
+) -> None:
+    document = stack_of(cloud)
+    left: Sequence[Mutation] = import_module(f"infra.mutations.{cloud}").LEFT_TO_POLICY
+    paths = [tmp_path / f"{number}" / "cdk.tf.json" for number in range(len(left))]
+    for path, mutation in zip(paths, left, strict=True):
+        path.parent.mkdir()
+        path.write_text(json.dumps(changed(document, mutation)[0]))
+    found = policy_scan(*paths)["findings"]
+    seen = {each["document"] for each in found if each["state"] == "open"}
+    unseen = [named(mutation) for path, mutation in zip(paths, left, strict=True) if str(path) not in seen]
+    assert unseen == []
