@@ -143,6 +143,7 @@ def test_deployed_again_it_ends_whole(place: Place) -> None:
     done = place.run("deploy", "--auto-approve")
     assert done.returncode == 0, done.stderr
     assert "Left out: the emulator can't hold it" in done.stdout
+    assert "A second plan is empty." in done.stderr
     assert f"Deployed {NAME}-emulated" in done.stdout
     descriptor = json.loads(place.descriptor.read_bytes())
     assert descriptor["buckets"]["data"] == "s3://aws-example-123456789012-data"

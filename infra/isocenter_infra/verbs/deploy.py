@@ -54,6 +54,8 @@ def command(
         _approve(intent, saved, auto_approve)
         with screen.progress("Applying") as listen:
             descriptor = apply_plan(intent, saved, around, listen)
+        if emulate:
+            _require_nothing_left(intent)
     if as_json:
         print_json(descriptor.model_dump(mode="json"))
         return
@@ -84,6 +86,19 @@ def _reopen(intent: "Intent", planned: Path, digest: str) -> "tuple[SavedPlan, S
     if planned.resolve() != intent.plans.resolve():
         raise InputError(f"The plan of {intent.target} lies in {intent.plans}, not in {planned}.")
     return reopen_plan(intent, digest, screen.notice)
+
+
+def _require_nothing_left(intent: "Intent") -> None:
+    """Plan again: what the emulator holds must be what was asked for."""
+    from isocenter.errors import IntegrityError
+
+    again, _ = _plan(intent, quiet=True)
+    if not again.is_empty:
+        raise IntegrityError(
+            f"A second plan would change {len(again.changes)} resources: the emulator holds something else.",
+            hint="emulator/aws_limits.py lists what it can't hold.",
+        )
+    click.echo("A second plan is empty.", err=True)
 
 
 def _approve(intent: "Intent", saved: "SavedPlan", auto_approve: bool) -> None:
