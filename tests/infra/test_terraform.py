@@ -1,5 +1,6 @@
 """Running Terraform: finding it, reading its plans, and saying what its errors mean."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from isocenter_infra.terraform.binary import environment, find_terraform
 from isocenter_infra.terraform.diagnosis import Diagnostic, explain
 from isocenter_infra.terraform.plan_summary import Action, Change, count, summarise
 from isocenter_infra.terraform.plugins import find_provider
-from isocenter_infra.terraform.workspace import parse_errors
+from isocenter_infra.terraform.workspace import Workspace, parse_errors
 
 
 def program(folder: Path, name: str, version: str) -> None:
@@ -186,6 +187,32 @@ def verb(place: Path, *words: str, outdir: Path | None = None) -> "subprocess.Co
         timeout=300,
         check=False,
     )
+
+
+def test_a_state_that_an_apply_could_not_save_is_saved_by_the_next_plan(tmp_path: Path) -> None:
+    """Terraform leaves errored.tfstate when the state's place dies; without it, what was made is nobody's."""
+    if not (shutil.which("terraform") or shutil.which("tofu")):
+        pytest.skip("LACKS: terraform or tofu, for a state that could not be saved")
+    document = {"resource": {"terraform_data": {"x": {"input": "made"}}}}
+    (tmp_path / "cdk.tf.json").write_text(json.dumps(document))
+    workspace = Workspace(tmp_path, find_terraform(os.environ), environment())
+    workspace.init()
+    workspace.plan(tmp_path / "plan.tfplan", lambda message: None)
+    workspace.apply(tmp_path / "plan.tfplan", lambda message: None)
+    assert workspace.save_unsaved() is False
+    (tmp_path / "terraform.tfstate").rename(tmp_path / "errored.tfstate")
+    assert workspace.is_empty()
+    assert workspace.save_unsaved() is True
+    assert not workspace.is_empty()
+    assert not (tmp_path / "errored.tfstate").exists()
+    assert workspace.plan(tmp_path / "plan.tfplan", lambda message: None) is False
+
+    (tmp_path / "errored.tfstate").write_text(
+        (tmp_path / "terraform.tfstate").read_text().replace('"lineage": "', '"lineage": "another-')
+    )
+    with pytest.raises(IntegrityError, match="could not save its state"):
+        workspace.save_unsaved()
+    assert (tmp_path / "errored.tfstate").exists(), "the only record of what that apply made"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from isocenter_infra.terraform.diagnosis import Diagnostic, explain
 from isocenter_infra.terraform.plugins import InstalledProvider
 
 # Terraform's name for the state that it could not save.
-_UNSAVED = "errored.tfstate"
+UNSAVED_STATE = "errored.tfstate"
 _PARALLEL = "-parallelism=20"
 _BOX = re.compile(r"^[│╷╵|]\s?", re.M)
 _ERROR = re.compile(r"^Error: (.*?)\n(.*?)(?=^Error: |\Z)", re.M | re.S)
@@ -91,10 +91,10 @@ class Workspace:
         Raises:
             IsocenterError: the state has changed since; explained.
         """
-        unsaved = self.folder / _UNSAVED
+        unsaved = self.folder / UNSAVED_STATE
         if not unsaved.exists():
             return False
-        self._run("state", "push", _UNSAVED)
+        self._run("state", "push", UNSAVED_STATE)
         unsaved.unlink()
         return True
 
@@ -122,7 +122,7 @@ class Workspace:
 
     def is_empty(self) -> bool:
         """Whether the state holds nothing."""
-        return not self._run("state", "list").strip()
+        return not json.loads(self._run("state", "pull") or "{}").get("resources")
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [self.terraform.path, *arguments]
@@ -188,4 +188,9 @@ def _sort(line: str, errors: list[Diagnostic], plain: list[str], listen: Listene
 def parse_errors(text: str) -> list[Diagnostic]:
     """The errors in what Terraform printed for people."""
     plain = _BOX.sub("", re.sub(r"\x1b\[[0-9;]*m", "", text))
-    return [Diagnostic(summary, detail.strip()) for summary, detail in _ERROR.findall(plain)]
+    found = [Diagnostic(summary, detail.strip()) for summary, detail in _ERROR.findall(plain)]
+    if found or not plain.strip():
+        return found
+    # Some commands (`state push`) say what is wrong without that heading.
+    summary, _, detail = plain.strip().partition("\n")
+    return [Diagnostic(summary, detail.strip())]
