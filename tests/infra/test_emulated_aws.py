@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError
 from infra_examples import DEPLOYMENTS
 
 from isocenter_infra.terraform.plugins import find_provider
@@ -91,16 +92,21 @@ class Place:
             aws_secret_access_key="emulated",
         )
 
-    def wait_for_roles(self, process: "subprocess.Popen[str]", least: int) -> None:
-        """Until the apply of ``process`` has made ``least`` IAM roles: it is in the middle."""
-        while process.poll() is None:
-            try:
-                if len(self.client("iam").list_roles()["Roles"]) >= least:
-                    return
-            except Exception:  # the server may not be there yet
-                time.sleep(0.5)
-            time.sleep(0.2)
-        raise AssertionError(f"the apply ended: {process.communicate()}")
+    def roles(self) -> int:
+        """How many IAM roles the emulated cloud holds; 0 where it isn't there."""
+        try:
+            return len(self.client("iam").list_roles()["Roles"])
+        except (OSError, BotoCoreError):
+            return 0
+
+    def start_deploying(self, more: int) -> "subprocess.Popen[str]":
+        """A deploy whose apply has just made ``more`` IAM roles: it is in the middle."""
+        before = self.roles()
+        process = self.start("deploy", "--auto-approve")
+        while self.roles() < before + more:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        return process
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +126,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_ctrl_c_in_the_middle_of_an_apply(place: Place) -> None:
-    process = place.start("deploy", "--auto-approve")
-    place.wait_for_roles(process, 4)
+    process = place.start_deploying(4)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
@@ -130,8 +135,7 @@ def test_ctrl_c_in_the_middle_of_an_apply(place: Place) -> None:
 
 
 def test_the_cloud_dies_in_the_middle_of_an_apply(place: Place) -> None:
-    process = place.start("deploy", "--auto-approve")
-    place.wait_for_roles(process, 8)
+    process = place.start_deploying(2)
     os.kill(place.server["pid"], signal.SIGKILL)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 7, err

@@ -10,7 +10,9 @@ from isocenter_infra.terraform.workspace import Listener
 
 
 def find_drift(intent: Intent, notice: Callable[[str], None], listen: Listener) -> tuple[Change, ...]:
-    """Resources that differ from what was applied. Nothing is changed.
+    """Resources that were changed by hand in something that the stack sets. Nothing is changed.
+
+    What a cloud computes, or fills in after an apply, is no drift: only what the next apply would put back.
 
     Raises:
         IsocenterError: Terraform failed, explained.
@@ -21,7 +23,9 @@ def find_drift(intent: Intent, notice: Callable[[str], None], listen: Listener) 
     around.workspace.init()
     file = (intent.folder / "drift.tfplan").absolute()
     try:
-        around.workspace.plan(file, listen, refresh_only=True)
-        return summarise(around.workspace.show(file), drift=True)
+        around.workspace.plan(file, listen)
+        shown = around.workspace.show(file)
+        put_back = {change.address for change in summarise(shown)}
+        return tuple(change for change in summarise(shown, drift=True) if change.address in put_back)
     finally:
         file.unlink(missing_ok=True)

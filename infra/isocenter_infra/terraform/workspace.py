@@ -59,12 +59,11 @@ class Workspace:
             file: to write.
             listen: is told Terraform's messages (https://developer.hashicorp.com/terraform/internals/machine-readable-ui).
             destroy: plan the end of everything.
-            refresh_only: only look for changes that were made by hand.
 
         Raises:
             IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
         """
-        modes = [*(["-destroy"] if destroy else []), *(["-refresh-only"] if refresh_only else [])]
+        modes = ["-destroy"] if destroy else []
         code = self._stream(
             "plan", "-json", "-detailed-exitcode", _PARALLEL, f"-out={file}", *modes, listen=listen
         )
