@@ -12,6 +12,7 @@ from dicom_files import Xray, write_class_folders
 
 from isocenter.datasets import IngestResult, Progress, open_dataset, source_fingerprint
 from isocenter.datasets.quarantine import read_quarantine
+from isocenter.datasets.sources import survey
 from isocenter.errors import InputError
 from isocenter.home import Home, open_home
 from isocenter.imaging import pixel_digest, prepare, read_radiograph
@@ -207,6 +208,9 @@ def test_a_dicomdir_is_a_source(tmp_path: Path, take_in: TakeIn, write_labels: W
     labels = write_labels([(image.sop_instance_uid, n % 2) for n, image in enumerate(images)])
     result = take_in(tmp_path / "medium" / "DICOMDIR", labels)
     assert (result.used, result.decoded, result.quarantined) == (4, 4, {})
+    (tmp_path / "medium" / survey(tmp_path / "medium" / "DICOMDIR").files[0].relative).unlink()
+    fewer = take_in(tmp_path / "medium" / "DICOMDIR", labels)
+    assert (fewer.used, dict(fewer.quarantined)) == (3, {"missing-file": 1})
 
 
 def test_one_class_and_nothing_usable_publish_nothing(

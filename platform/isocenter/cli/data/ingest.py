@@ -57,6 +57,7 @@ def command(
 ) -> None:
     """Read the labelled DICOM X-rays under SRC, a folder or a DICOMDIR, into the store.
 
+    Of a folder every file is looked at, also beside a DICOMDIR; of a DICOMDIR, the files that it names.
     Files that can't be used are set aside with a reason. Prints the digest of the DatasetVersion.
     """
     from isocenter.datasets import ingest
