@@ -96,6 +96,23 @@ def test_only_new_and_changed_files_are_read(tmp_path: Path, take_in: TakeIn) ->
     assert shared == 10
 
 
+def test_damaged_tiles_are_not_taken_over_into_a_new_dataset(tmp_path: Path, take_in: TakeIn) -> None:
+    source = write_class_folders(tmp_path / "source")
+    old = take_in(source)
+    cache = old.path / "pixels" / "16.npy"
+    whole = np.load(cache)
+    with cache.open("r+b") as stream:
+        stream.seek(-64, os.SEEK_END)
+        stream.write(b"\0" * 64)
+    Xray("new", patient="new").write(source / "normal" / "new.dcm")
+    new = take_in(source)
+    assert (new.used, new.decoded) == (13, 13)
+    tiles = open_dataset(new.path).pixels(16)
+    rows = open_dataset(new.path).column("pixel_digest").tolist()
+    for tile, digest in zip(whole, open_dataset(old.path).column("pixel_digest"), strict=True):
+        assert np.array_equal(tile, tiles[rows.index(digest)])
+
+
 def test_adding_patients_moves_no_old_one(tmp_path: Path, take_in: TakeIn) -> None:
     source = write_class_folders(tmp_path / "source", per_class=10)
 
