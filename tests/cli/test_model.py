@@ -110,6 +110,20 @@ def test_a_damaged_bundle_is_not_promoted(registry: ModelRegistry, isocenter_cli
     assert (done.returncode, "model.bin" in done.stderr) == (6, True)
 
 
+def test_a_damaged_bundle_is_shown_as_damaged(registry: ModelRegistry, isocenter_cli: Cli) -> None:
+    assert json.loads(isocenter_cli("model", "show", "cxr:1", "--json").stdout)["damage"] is None
+    version = registry.get("cxr:1")
+    file = Path(version.artifact_uri) / "model.bin"
+    file.chmod(0o644)
+    file.write_text(file.read_text() + "!")
+    text = isocenter_cli("model", "show", "cxr:1")
+    assert (text.returncode, "cxr:1" in text.stdout) == (6, True)
+    assert version.artifact_digest in text.stderr and "model.bin" in text.stderr
+    as_json = isocenter_cli("model", "show", "cxr:1", "--json")
+    assert (as_json.returncode, "model.bin" in json.loads(as_json.stdout)["damage"]) == (6, True)
+    assert isocenter_cli("model", "show", "cxr:2").returncode == 0
+
+
 def test_the_card_in_its_forms(registry: ModelRegistry, isocenter_cli: Cli, tmp_path: Path) -> None:
     assert isocenter_cli("model", "card", "cxr:1").stdout.startswith("# Model card: cxr")
     assert isocenter_cli("model", "card", "cxr:1", "--markdown").stdout.startswith("# Model card: cxr")
