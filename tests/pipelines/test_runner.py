@@ -271,6 +271,9 @@ def test_exit_code_of_a_job_says_what_kind_of_failure_it_was(
     with pytest.raises(kind, match="The reason") as caught:
         Runner(records, Silent(), "test").run([program_step(records, source)])
     assert type(caught.value) is kind
+    (run,) = records.runs.list()
+    assert run.id in caught.value.hint
+    assert ("continues" in caught.value.hint) == (code in (1, 7, 9))
 
 
 PIPELINE = """

@@ -36,6 +36,7 @@ def refusal(job: Any, capsys: pytest.CaptureFixture[str]) -> str:
         ),
         ({"network": {"name": "resnet10", "arguments": {"num_classes": 5}}}, "network.arguments.num_classes"),
         ({"augmentation": ["affine", "RandNothing"]}, "augmentation.1.name 'RandNothing'"),
+        ({"augmentation": ["affin"]}, "augmentation.0.name 'affin'"),
         ({"augmentation": ["RandAffined"]}, "augmentation.0.name 'RandAffined'"),
         ({"augmentation": ["Compose3", "affine"]}, "augmentation.0.name"),
         ({"augmentation": [{"name": "gamma", "arguments": {"power": 2}}]}, "augmentation.0.arguments"),
@@ -150,5 +151,5 @@ def test_message_is_one_paragraph_for_the_service_to_show(
     new_job: NewJob, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refusal(new_job(network="resnet11"), capsys)
-    assert message.startswith("The plan's network.name 'resnet11' is unknown.")
+    assert message.startswith("The training plan is wrong: network.name 'resnet11' is unknown")
     assert "resnet10" in message

@@ -49,7 +49,7 @@ def command(limit: int, as_json: bool) -> None:
             live.status.state,
             len(live.run.attempts),
             live.run.created_at.strftime("%Y-%m-%d %H:%M:%S"),
-            (live.status.reason or "").split("\n")[0],
+            live.status.reason or "",
         )
         for live in found
     )
