@@ -41,17 +41,22 @@ def _lines(path: Path, has_ended: Callable[[], bool]) -> Iterator[str]:
 
 
 def failure_reason(path: Path) -> str:
-    """The last line of the log that is text and no structured event; empty if there is none.
+    """The last paragraph of the log that is text and no structured event; empty if there is none.
 
-    By the container contract that is the reason of a failure. At most 1,500 characters, the first ones.
+    At most 1,500 characters, the last ones.
     """
     if not path.is_file():
         return ""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         text = stream.read().decode("utf-8", errors="replace")
-    said = (line.strip() for line in reversed(text.splitlines()) if line.strip() and not _is_event(line))
-    return next(said, "")[:_REASON_CHARACTERS]
+    paragraph: list[str] = []
+    for line in reversed(text.splitlines()):
+        if line.strip() and not _is_event(line):
+            paragraph.append(line.rstrip())
+        elif paragraph and not line.strip():
+            break
+    return "\n".join(reversed(paragraph))[-_REASON_CHARACTERS:]
 
 
 def _is_event(line: str) -> bool:
