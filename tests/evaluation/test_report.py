@@ -97,6 +97,15 @@ def test_says_the_numbers_of_the_evaluation(page: Page, html: str, evaluated: Pa
     assert "Not a medical device" in page.text
 
 
+def test_the_title_names_model_and_dataset(html: str, evaluated: Path) -> None:
+    report = EvaluationReport.model_validate_json((evaluated / "evaluation.json").read_bytes())
+    (title,) = re.findall(r"<title>(.*?)</title>", html)
+    heading = html[html.index("<h1>") : html.index("<nav")]
+    for digest in (report.bundle_digest, report.dataset_digest):
+        assert digest.removeprefix("sha256:")[:12] in title
+        assert digest.removeprefix("sha256:")[:12] in heading
+
+
 def test_captions_name_row_attributes_only(html: str) -> None:
     captions = re.findall(r'<span class="verdict">.*?</figcaption>', html, flags=re.DOTALL)
     assert captions
@@ -130,7 +139,7 @@ def test_predictive_values_by_hand(evaluated: Path) -> None:
 
 def test_an_undefined_metric_is_said_to_be_so() -> None:
     assert wording.number("auroc", None) == "–"
-    assert wording.interval("auroc", Estimate(value=0.5)) == "no interval"
+    assert wording.interval("auroc", Estimate(value=0.5)) == "–"
 
 
 def test_grad_cam_is_left_out_with_the_cases(chain: ModuleType, trained: Any, tmp_path: Path) -> None:
