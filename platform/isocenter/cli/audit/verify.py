@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from isocenter.cli.output import json_option, print_json
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.audit.findings import VerifyResult
-
-_FILE = click.Path(path_type=Path)
 
 
 @click.command(
@@ -20,9 +19,11 @@ Examples:
   isocenter audit verify --heads /mnt/usb/heads.jsonl --public-key /mnt/usb/signing.pub
   isocenter audit verify --export /mnt/usb --public-key known.pub     (without this store)"""
 )
-@click.option("--heads", type=_FILE, help="heads.jsonl of an earlier export, kept off this machine.")
-@click.option("--public-key", type=_FILE, help="signing.pub of that export; else this store's own.")
-@click.option("--export", "directory", type=_FILE, help="Check an exported directory instead of this store.")
+@click.option("--heads", type=INPUT_PATH, help="heads.jsonl of an earlier export, kept off this machine.")
+@click.option("--public-key", type=INPUT_PATH, help="signing.pub of that export; else this store's own.")
+@click.option(
+    "--export", "directory", type=INPUT_PATH, help="Check an exported directory instead of this store."
+)
 @json_option
 def command(heads: Path | None, public_key: Path | None, directory: Path | None, as_json: bool) -> None:
     """Check every audit record, the chain, every signed head, and the registry by them.
