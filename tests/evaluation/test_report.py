@@ -68,11 +68,13 @@ def test_links_lead_somewhere(page: Page) -> None:
     assert targets <= {f"#{attributes['id']}" for _, attributes in page.elements if "id" in attributes}
 
 
-def test_header_text_is_never_markup(page: Page, html: str) -> None:
-    """A scanner named ``Borealis <b>Imaging</b>`` shows its name and makes nothing bold."""
+def test_text_is_never_markup(page: Page, html: str) -> None:
+    """A plan of a ``<b>narrow</b>`` network shows these words and makes nothing bold."""
     assert "b" not in {tag for tag, _ in page.elements}
-    assert "Borealis <b>Imaging</b> Polar 7" in page.text
-    assert "<b>Imaging" not in html
+    assert "A <b>narrow</b> network." in page.text
+    assert "<b>narrow" not in html
+    assert "Borealis & Sons Polar 7" in page.text
+    assert "Borealis &amp; Sons Polar 7" in html
 
 
 def test_pictures_have_words(page: Page) -> None:
