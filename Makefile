@@ -49,7 +49,7 @@ BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
-	@echo "  make setup EXTRAS=postgresql      adds optional parts of the platform"
+	@echo "  make setup EXTRAS=aws,postgresql  adds parts of the platform: aws, azure, gcp, kubernetes, postgresql"
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
 
 setup: $(VENV)/.installed ## make .venv with everything that training and serving on this machine need

@@ -88,8 +88,7 @@ def open_home(root: Path | None = None) -> Home:
     Raises:
         EnvironmentFaultError: the directory can't be made or written.
     """
-    chosen = root or Path(os.environ.get("ISOCENTER_HOME") or Path.home() / ".isocenter")
-    chosen = chosen.expanduser().absolute()
+    chosen = home_path(root)
     try:
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -97,8 +96,28 @@ def open_home(root: Path | None = None) -> Home:
             f"The store {chosen} can't be made: {error.strerror}.",
             hint="Set ISOCENTER_HOME to a writable directory.",
         ) from error
-    if not os.access(chosen, os.W_OK | os.X_OK):
+    return _writable(chosen)
+
+
+def find_home(root: Path | None = None) -> Home | None:
+    """The store at ``root`` (default: see the module's docstring) if there is one; nothing is made.
+
+    Raises:
+        EnvironmentFaultError: the directory is there and can't be written.
+    """
+    chosen = home_path(root)
+    return _writable(chosen) if chosen.is_dir() else None
+
+
+def home_path(root: Path | None = None) -> Path:
+    """Where the store is, or would be made."""
+    chosen = root or Path(os.environ.get("ISOCENTER_HOME") or Path.home() / ".isocenter")
+    return chosen.expanduser().absolute()
+
+
+def _writable(root: Path) -> Home:
+    if not os.access(root, os.W_OK | os.X_OK):
         raise EnvironmentFaultError(
-            f"The store {chosen} is not writable.", hint="Set ISOCENTER_HOME to a writable directory."
+            f"The store {root} is not writable.", hint="Set ISOCENTER_HOME to a writable directory."
         )
-    return Home(chosen)
+    return Home(root)

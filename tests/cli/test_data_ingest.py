@@ -43,6 +43,40 @@ def folders(tmp_path: Path) -> Path:
     return write_folders(tmp_path / "source")
 
 
+@pytest.mark.parametrize("what", ["source", "labels"])
+def test_what_can_not_be_read_is_bad_input(
+    folders: Path,
+    tmp_path: Path,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+) -> None:
+    """The tests may run as root, whom no permission stops: the system's refusals are acted."""
+    from isocenter.cli.main import main
+
+    (tmp_path / "labels.csv").write_text("PatientID,label\nx,0\ny,1\n")
+    denied = folders if what == "source" else tmp_path / "labels.csv"
+    for module, name in ((os, "access"), (os, "scandir"), (Path, "read_bytes")):
+        monkeypatch.setattr(module, name, _denying(denied, name, getattr(module, name)))
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "ingest", str(folders), "--labels", str(tmp_path / "labels.csv")])
+    assert ended.value.code == 3
+    said = capsys.readouterr().err
+    assert ("permissions of SRC" if what == "source" else "labels file can't be read") in said
+
+
+def _denying(denied: Path, name: str, honest: Callable[..., object]) -> Callable[..., object]:
+    def act(path: object = ".", *rest: object, **named: object) -> object:
+        if isinstance(path, str | Path) and Path(path).resolve() == denied:
+            if name == "access":
+                return False
+            raise PermissionError(13, "Permission denied")
+        return honest(path, *rest, **named)
+
+    return act
+
+
 def test_real_xrays_with_labels(tmp_path: Path, shared_data: Path, home: Home, isocenter_cli: Cli) -> None:
     script = shared_data.parent / "bin" / "cxr_to_dicom.py"
     archive = shared_data / "cxr" / "chest_xray_224_train.tar"

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +30,41 @@ def test_store_that_can_not_be_written(isocenter_cli: Cli) -> None:
     assert done.returncode == 7
     assert "store" in done.stderr
     assert "ISOCENTER_HOME" in done.stdout
+
+
+def test_a_store_is_not_made_by_looking_for_one(isocenter_cli: Cli, tmp_path: Path) -> None:
+    store = tmp_path / "deep" / "store"
+    environment = {k: v for k, v in os.environ.items() if k != "ISOCENTER_DATABASE_URL"}
+    done = isocenter_cli("doctor", "--json", env={**environment, "ISOCENTER_HOME": str(store)})
+    assert done.returncode == 0, done.stdout
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert checks["store"]["detail"].startswith(f"no store yet at {store}")
+    assert {checks[name]["state"] for name in ("store", "disk space", "database", "audit trail")} <= {
+        "ok",
+        "warning",
+    }
+    assert list(tmp_path.iterdir()) == []
+    store.mkdir(parents=True)
+    assert isocenter_cli("doctor", env={**environment, "ISOCENTER_HOME": str(store)}).returncode == 0
+    assert list(store.iterdir()) == []
+
+
+def test_each_extra_that_is_suggested_is_one_and_its_packages_are_pinned(isocenter_cli: Cli) -> None:
+    from isocenter.doctor.software import EXTRAS
+
+    repository = Path(__file__).parents[2]
+    project = tomllib.loads((repository / "platform/pyproject.toml").read_text())["project"]
+    offered = project["optional-dependencies"]
+    names = {extra: tuple(re.split("[<>=]", need)[0] for need in offered[extra]) for extra in EXTRAS}
+    assert names == EXTRAS
+    pinned = (repository / "constraints.txt").read_text()
+    assert [name for found in names.values() for name in found if f"\n{name}==" not in pinned] == []
+    assert not {name for found in names.values() for name in found} & {
+        re.split("[<>=]", need)[0] for need in project["dependencies"]
+    }
+    remedies = [check["remedy"] for check in json.loads(isocenter_cli("doctor", "--json").stdout)]
+    suggested = {found for remedy in remedies for found in re.findall(r"EXTRAS=(\w+)", remedy)}
+    assert suggested <= EXTRAS.keys()
 
 
 def test_machine_without_the_training_package(home: Home, tmp_path: Path) -> None:

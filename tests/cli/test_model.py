@@ -1,6 +1,7 @@
 """`isocenter model` as a user types it."""
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,42 @@ def test_a_damaged_bundle_is_not_promoted(registry: ModelRegistry, isocenter_cli
     file.write_text("other")
     done = isocenter_cli("model", "promote", "cxr:1", "--to", "champion", "--reason", "x")
     assert (done.returncode, "model.bin" in done.stderr) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("update approvals set actor='Chief'", "approval of cxr:1 as champion"),
+        ("delete from aliases where alias='champion'", "the champion of cxr is cxr:1; none is there"),
+    ],
+)
+def test_audit_verify_finds_a_registry_that_was_changed_by_sql(
+    registry: ModelRegistry, isocenter_cli: Cli, home: Home, statement: str, words: str
+) -> None:
+    registry.promote("cxr:1", Alias.CHAMPION, actor="alice", reason="reviewed")
+    assert isocenter_cli("audit", "verify").returncode == 0
+    with sqlite3.connect(home.root / "records.db") as connection:
+        connection.execute(statement)
+    connection.close()
+    done = isocenter_cli("audit", "verify")
+    assert (done.returncode, words in done.stdout) == (6, True), done.stdout
+    assert "The registry was tampered with" in done.stdout
+    found = json.loads(isocenter_cli("audit", "verify", "--json").stdout)
+    assert (found["ok"], found["problems"][0]["fault"]) == (False, "registry")
+
+
+def test_a_damaged_bundle_is_shown_as_damaged(registry: ModelRegistry, isocenter_cli: Cli) -> None:
+    assert json.loads(isocenter_cli("model", "show", "cxr:1", "--json").stdout)["damage"] is None
+    version = registry.get("cxr:1")
+    file = Path(version.artifact_uri) / "model.bin"
+    file.chmod(0o644)
+    file.write_text(file.read_text() + "!")
+    text = isocenter_cli("model", "show", "cxr:1")
+    assert (text.returncode, "cxr:1" in text.stdout) == (6, True)
+    assert version.artifact_digest in text.stderr and "model.bin" in text.stderr
+    as_json = isocenter_cli("model", "show", "cxr:1", "--json")
+    assert (as_json.returncode, "model.bin" in json.loads(as_json.stdout)["damage"]) == (6, True)
+    assert isocenter_cli("model", "show", "cxr:2").returncode == 0
 
 
 def test_the_card_in_its_forms(registry: ModelRegistry, isocenter_cli: Cli, tmp_path: Path) -> None:

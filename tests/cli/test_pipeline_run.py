@@ -276,6 +276,52 @@ def test_full_disk(small_disk: Path, words: list[str]) -> None:
     assert run(store, ["audit", "verify"]).returncode == 0
 
 
+def _damage(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b"!")
+
+
+@pytest.mark.parametrize(
+    "name", ["evaluation.json", "models/model.onnx", "models/model.safetensors", "configs/decision.json"]
+)
+def test_a_damaged_registered_bundle_is_an_error(store: Path, words: list[str], name: str) -> None:
+    (version,) = versions(store)
+    _damage(Path(version["artifact_uri"]) / name)
+    again = run(store, words)
+    assert again.returncode == 6, again.stdout
+    assert version["artifact_digest"] in again.stderr and name in again.stderr
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "evaluation.json"])
+def test_a_damaged_artifact_of_a_step_between_is_an_error(
+    store: Path, words: list[str], trained: tuple[Path, dict[str, Any]], name: str
+) -> None:
+    digests = [step["result"].removeprefix("sha256:") for step in trained[1]["steps"][:-1]]
+    (found,) = [path for digest in digests for path in store.glob(f"artifacts/sha256/*/{digest}/**/{name}")]
+    _damage(found)
+    again = run(store, words)
+    assert again.returncode == 6, again.stdout
+    assert name in again.stderr
+
+
+@pytest.mark.parametrize("change", [["--seed", "79"], ["--threshold-rule", "sensitivity>=0.9"]])
+def test_damaged_pixels_are_not_trained_or_judged_on(
+    store: Path, words: list[str], change: list[str]
+) -> None:
+    (cache,) = store.glob("datasets/*/pixels/32.npy")
+    data = bytearray(cache.read_bytes())
+    data[len(data) // 2 :] = bytes(byte ^ 0xFF for byte in data[len(data) // 2 :])
+    cache.write_bytes(data)
+    refused = run(store, [*words, *change])
+    assert refused.returncode == 6, refused.stdout
+    assert str(cache) in refused.stderr
+    assert len(versions(store)) == 1
+    cache.unlink()
+    repaired = run_json(store, [*words, *change])
+    assert repaired["reference"] == "chest-xray:2"
+    assert step_states(repaired)["ingest"] == "done"
+
+
 def test_damaged_bundle_is_not_served(store: Path, data: Path) -> None:
     (bundle,) = [Path(v) for v in store.glob("artifacts/sha256/*/*") if (v / "model_card.json").is_file()]
     weights = bundle / "models" / "model.onnx"

@@ -41,6 +41,8 @@ def test_empty_folder(home: Home, isocenter_cli: Cli, by_class: Path) -> None:
         (["--set", "budget.epochs=0"], 3, "budget.epochs"),
         (["--set", "nonsense=1"], 3, "nonsense"),
         (["--epochs", "0"], 2, "--epochs"),
+        (["--set", "network.name=resnet11"], 3, "network.name 'resnet11' is unknown (known: resnet10,"),
+        (["--set", "loss.name=focl"], 3, "loss.name 'focl' is unknown (known: cross_entropy, focal)"),
         (["--classes", "one"], 2, "two different names"),
         (["--classes", "one,one"], 2, "two different names"),
         (["--name", "Chest X"], 3, "can't name a model"),
@@ -57,6 +59,8 @@ def test_wrong_options(
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert not home.datasets.exists(), "something was done all the same"
+    assert not home.runs.exists(), "a job was started"
+    assert "continues" not in done.stderr
 
 
 def test_dry_run_prints_the_request_and_does_nothing(home: Home, isocenter_cli: Cli, by_class: Path) -> None:

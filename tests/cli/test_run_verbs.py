@@ -1,6 +1,7 @@
 """``isocenter run``: looking at a job that runs, following and stopping it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -66,6 +67,29 @@ def test_cancel_waits_and_is_audited(running: RunId, isocenter_cli: Cli) -> None
     assert "had ended before: cancelled" in again.stdout
     (newest, *_) = json.loads(isocenter_cli("audit", "list", "--json").stdout)
     assert (newest["action"], newest["object"]) == ("run.cancel", f"run:{running}")
+
+
+def test_the_reason_of_a_failure_is_the_last_thing_said(home: Home, isocenter_cli: Cli) -> None:
+    source = (
+        "import sys; print('Training on cpu.', file=sys.stderr); print('{\"event\": \"progress\"}')\n"
+        "sys.exit('The plan asks for the moon.')"
+    )
+    database = open_database(home)
+    records, run = RunRecords(database), new_run_id()
+    backend = load_backend("local", home, {"entry_point": ()})
+    job = TrainingJob("train", (sys.executable, "-c", source))
+    submission = backend.plan(job, run)
+    records.create(run, job, "local", submission.digest, backend="local")
+    handle = backend.submit(submission)
+    records.add_attempt(run, handle)
+    list(backend.logs(handle, follow=True))
+    database.close()
+    (listed,) = json.loads(isocenter_cli("run", "list", "--json").stdout)
+    assert (listed["state"], listed["reason"].splitlines()[-1]) == ("failed", "The plan asks for the moon.")
+    for verb in (["list"], ["show", run]):
+        text = " ".join(isocenter_cli("run", *verb, env={**os.environ, "COLUMNS": "200"}).stdout.split())
+        assert "The plan asks for the moon." in text
+        assert "Training on cpu" not in text
 
 
 def test_no_runs_yet(home: Home, isocenter_cli: Cli) -> None:

@@ -12,6 +12,7 @@ from dicom_files import Xray, write_class_folders
 
 from isocenter.datasets import IngestResult, Progress, open_dataset, source_fingerprint
 from isocenter.datasets.quarantine import read_quarantine
+from isocenter.datasets.sources import survey
 from isocenter.errors import InputError
 from isocenter.home import Home, open_home
 from isocenter.imaging import pixel_digest, prepare, read_radiograph
@@ -93,6 +94,23 @@ def test_only_new_and_changed_files_are_read(tmp_path: Path, take_in: TakeIn) ->
             shared += 1
             assert np.array_equal(new.pixels(16)[row], old.pixels(16)[rows[digest]])
     assert shared == 10
+
+
+def test_damaged_tiles_are_not_taken_over_into_a_new_dataset(tmp_path: Path, take_in: TakeIn) -> None:
+    source = write_class_folders(tmp_path / "source")
+    old = take_in(source)
+    cache = old.path / "pixels" / "16.npy"
+    whole = np.load(cache)
+    with cache.open("r+b") as stream:
+        stream.seek(-64, os.SEEK_END)
+        stream.write(b"\0" * 64)
+    Xray("new", patient="new").write(source / "normal" / "new.dcm")
+    new = take_in(source)
+    assert (new.used, new.decoded) == (13, 13)
+    tiles = open_dataset(new.path).pixels(16)
+    rows = open_dataset(new.path).column("pixel_digest").tolist()
+    for tile, digest in zip(whole, open_dataset(old.path).column("pixel_digest"), strict=True):
+        assert np.array_equal(tile, tiles[rows.index(digest)])
 
 
 def test_adding_patients_moves_no_old_one(tmp_path: Path, take_in: TakeIn) -> None:
@@ -207,6 +225,9 @@ def test_a_dicomdir_is_a_source(tmp_path: Path, take_in: TakeIn, write_labels: W
     labels = write_labels([(image.sop_instance_uid, n % 2) for n, image in enumerate(images)])
     result = take_in(tmp_path / "medium" / "DICOMDIR", labels)
     assert (result.used, result.decoded, result.quarantined) == (4, 4, {})
+    (tmp_path / "medium" / survey(tmp_path / "medium" / "DICOMDIR").files[0].relative).unlink()
+    fewer = take_in(tmp_path / "medium" / "DICOMDIR", labels)
+    assert (fewer.used, dict(fewer.quarantined)) == (3, {"missing-file": 1})
 
 
 def test_one_class_and_nothing_usable_publish_nothing(

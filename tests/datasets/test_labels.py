@@ -109,6 +109,65 @@ def test_what_a_table_can_lack(tmp_path: Path, text: str, message: str) -> None:
     assert caught.value.hint
 
 
+def rows(count: int, *, first: int = 0) -> list[str]:
+    return [f"p{n},,{n % 2}" for n in range(first, first + count)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "words"),
+    [
+        # Never closed: in the middle, in the last row (with and without a line end behind it), in the header.
+        ([*rows(3), 'p3,"a note,1', *rows(190, first=4)], 5, "never ends"),
+        ([*rows(3), 'p3,"a note,1'], 5, "never ends"),
+        ([*rows(3), 'p3,"a note,1', ""], 5, "never ends"),
+        # Closed by the quote of another row, with and without text behind it.
+        ([*rows(3), 'p3,"a note,1', *rows(190, first=4), 'p200,"a note",1', "p201,,0"], 5, "in the middle"),
+        ([*rows(3), 'p3,",1', *rows(190, first=4), 'p200,",1', *rows(9)], 5, "192 lines that look like rows"),
+        ([*rows(3), 'p3,",1', 'p4,",0', *rows(9)], 5, "2 lines that look like rows"),
+        # After a text of two lines in the same row.
+        (['p0,"a', 'b"', 'p1,",0', *rows(30), 'p2,",1'], 4, "32 lines that look like rows"),
+        # Longer than a CSV cell may be.
+        ([*rows(3), 'p3,"a note,1', *rows(20_000, first=4)], 5, "longer than any cell"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_quote_that_swallows_rows_is_an_error_that_names_its_line(
+    tmp_path: Path, lines: list[str], line: int, words: str, newline: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        table(tmp_path, newline.join(["PatientID,note,label", *lines]))
+    assert f"begins in line {line} " in caught.value.message
+    assert '"' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        'p,"first line\nsecond line",1',
+        'p,"Findings:\n\nLungs clear, heart normal, no effusion.\nSeen, compared, agreed.\n",1',
+        '"p",said "no",1',
+        'p,"said ""no"",\n""yes""",1',
+        'p,"a; b\r\nc",1',
+    ],
+)
+def test_text_of_several_lines_in_a_cell_is_fine(tmp_path: Path, row: str) -> None:
+    for order in ([row, *rows(4)], [*rows(4), row], [*rows(2), row, *rows(2, first=2)]):
+        labels = table(tmp_path, "\n".join(["PatientID,note,label", *order]))
+        assert labels.label_of("", image(patient="p")) == 1
+        assert [labels.label_of("", image(patient=f"p{n}")) for n in range(4)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("columns", ["note,PatientID,label", "PatientID,label,note"])
+def test_text_of_several_lines_in_the_first_or_last_column(tmp_path: Path, columns: str) -> None:
+    note = '"one\ntwo, three\nfour"'
+    lines = [
+        f"{note},{patient},{label}" if columns.startswith("note") else f"{patient},{label},{note}"
+        for patient, label in (("a", 0), ("b", 1))
+    ]
+    labels = table(tmp_path, "\n".join([columns, *lines]))
+    assert [labels.label_of("", image(patient=patient)) for patient in "ab"] == [0, 1]
+
+
 def test_a_table_that_is_no_text_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
     with pytest.raises(InputError):

@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from dicom_files import CANARY, Xray
 
-from isocenter.datasets import IngestResult
+from isocenter.datasets import IngestResult, open_dataset
 from isocenter.home import Home
 
 
@@ -76,6 +76,26 @@ def test_real_xrays_leave_no_identity(
     assert (result.used, sum(result.quarantined.values())) == (12, 1)
     (source / "dicom" / f"{CANARY} torn.dcm").unlink()
     assert_absent(home.root, secrets_of(source))
+
+
+def test_names_typed_into_the_device_s_fields_are_left_out(
+    tmp_path: Path, home: Home, take_in: Callable[..., IngestResult]
+) -> None:
+    fields = {
+        "Manufacturer": f"Acme {CANARY}",
+        "ManufacturerModelName": "unit of zoe",
+        "BodyPartExamined": CANARY,
+        "Modality": CANARY,
+    }
+    for number in range(12):
+        folder = ("normal", "pneumonia")[number % 2]
+        header = fields if number % 3 else {}
+        image = Xray(f"i{number}", patient=f"p{number}", header=header)
+        image.write(tmp_path / "source" / folder / f"{number}.dcm")
+    result = take_in(tmp_path / "source")
+    scanners = open_dataset(result.path).column("scanner").tolist()
+    assert sorted(set(scanners)) == ["", "Acme Röntgen DX-100"]
+    assert_absent(home.root, {"the word": CANARY.encode(), "the first name": b"zoe"})
 
 
 def test_an_interrupted_ingest_leaves_no_identity_either(

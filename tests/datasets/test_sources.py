@@ -130,28 +130,40 @@ def medium(tmp_path: Path) -> Path:
     return tmp_path / "medium"
 
 
-@pytest.mark.parametrize("given", ["", "DICOMDIR"])
-def test_a_dicomdir_names_the_files_to_read(medium: Path, given: str) -> None:
-    tree = survey(medium / given)
+def test_a_dicomdir_that_is_given_names_the_files_to_read(medium: Path) -> None:
+    tree = survey(medium / "DICOMDIR")
     assert len(tree.files) == 3
     assert all((medium / name).is_file() for name in names(tree))
     assert "unlisted.dcm" not in names(tree)
     assert tree.root == medium
 
 
+def test_a_dicomdir_in_a_folder_hides_nothing(medium: Path) -> None:
+    listed = names(survey(medium / "DICOMDIR"))
+    (medium / listed[0]).unlink()
+    for folder in (medium, medium.parent):
+        tree = survey(folder)
+        assert sorted(Path(name).name for name in names(tree)) == sorted(
+            [*(Path(name).name for name in listed[1:]), "unlisted.dcm"]
+        )
+        assert tree.problems == ()
+    (medium / "DICOMDIR").write_bytes(b"not DICOM")
+    assert survey(medium).problems == ()
+
+
 def test_a_medium_copied_in_lower_case(medium: Path) -> None:
-    before = {file.size for file in survey(medium).files}
+    before = {file.size for file in survey(medium / "DICOMDIR").files}
     for path in sorted(medium.rglob("*"), reverse=True):
         path.rename(path.with_name(path.name.lower()))
-    tree = survey(medium)
+    tree = survey(medium / "dicomdir")
     assert {file.size for file in tree.files} == before
     assert all((medium / name).is_file() for name in names(tree))
 
 
 def test_a_file_that_the_dicomdir_names_is_missing(medium: Path) -> None:
-    victim = survey(medium).files[0].relative
+    victim = survey(medium / "DICOMDIR").files[0].relative
     (medium / victim).unlink()
-    tree = survey(medium)
+    tree = survey(medium / "DICOMDIR")
     assert problems(tree) == {victim: Reason.MISSING_FILE}
     assert len(tree.files) == 2
 
@@ -168,18 +180,31 @@ def test_a_dicomdir_does_not_lead_out_of_its_folder(medium: Path) -> None:
         images[1].ReferencedFileID = [str(secret)]
         images[2].ReferencedFileID = "LINK"
         index.save_as(medium / "DICOMDIR")
-    tree = survey(medium)
+    tree = survey(medium / "DICOMDIR")
     assert tree.files == ()
     assert set(problems(tree).values()) == {Reason.OUTSIDE_SOURCE}
 
 
 @pytest.mark.parametrize("content", [b"", b"not DICOM", b"\0" * 128 + b"DICM" + b"\xff" * 50])
-def test_a_broken_dicomdir_in_a_folder_means_that_the_folder_is_searched(
-    medium: Path, content: bytes
-) -> None:
+def test_a_broken_dicomdir_that_is_given_is_an_error(medium: Path, content: bytes) -> None:
     (medium / "DICOMDIR").write_bytes(content)
-    tree = survey(medium)
-    assert len(tree.files) == 4
-    assert problems(tree) == {"DICOMDIR": Reason.BAD_DICOMDIR}
-    with pytest.raises(InputError, match="DICOMDIR can't be read"):
+    with pytest.raises(InputError, match=r"DICOMDIR (can't be read|is cut off)") as caught:
         survey(medium / "DICOMDIR")
+    assert "folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+def test_a_dicomdir_cut_anywhere_is_an_error_and_never_fewer_files(medium: Path, undefined: bool) -> None:
+    import pydicom
+
+    index = pydicom.dcmread(medium / "DICOMDIR")
+    index["DirectoryRecordSequence"].is_undefined_length = undefined
+    for record in index.DirectoryRecordSequence:
+        record.is_undefined_length_sequence_item = undefined
+    index.save_as(medium / "DICOMDIR")
+    whole = (medium / "DICOMDIR").read_bytes()
+    assert len(survey(medium / "DICOMDIR").files) == 3
+    for length in range(0, len(whole), 2):
+        (medium / "DICOMDIR").write_bytes(whole[:length])
+        with pytest.raises(InputError):
+            survey(medium / "DICOMDIR")

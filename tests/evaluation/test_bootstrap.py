@@ -119,6 +119,20 @@ def test_flawless_figures_get_the_exact_bound_on_patients() -> None:
     assert found["auroc"] == pytest.approx((0.0125 ** (2 / 30), 1.0))
 
 
+def test_no_interval_of_no_width_where_there_is_no_exact_bound() -> None:
+    labels = np.repeat([0, 1], 20).astype(np.int8)
+    counts = draw_patients(40, 200, seed=0)
+    apart = np.linspace(0, 0.3, 20).tolist() + np.linspace(0.7, 1, 20).tolist()
+    found = intervals(Sample(np.array(apart), labels, np.arange(40)), 0.5, counts)
+    assert found["auprc"] is None
+    assert found["auroc"] == pytest.approx((0.0125 ** (2 / 20), 1.0))
+    assert width(found["brier"]) > 0
+    certain = intervals(Sample(labels.astype(np.float64), labels, np.arange(40)), 0.5, counts)
+    assert (certain["auprc"], certain["brier"], certain["expected_calibration_error"]) == (None, None, None)
+    constant = intervals(Sample(np.full(40, 0.5), labels, np.arange(40)), 0.5, counts)
+    assert constant["auroc"] is None
+
+
 def test_flawless_bounds_hold_as_often_as_they_say() -> None:
     """Of samples without an error from a model of true sensitivity q, all bounds must lie below q unless q is
     so low that such a sample is rarer than the tail."""

@@ -68,11 +68,13 @@ def test_links_lead_somewhere(page: Page) -> None:
     assert targets <= {f"#{attributes['id']}" for _, attributes in page.elements if "id" in attributes}
 
 
-def test_header_text_is_never_markup(page: Page, html: str) -> None:
-    """A scanner named ``Borealis <b>Imaging</b>`` shows its name and makes nothing bold."""
+def test_text_is_never_markup(page: Page, html: str) -> None:
+    """A plan of a ``<b>narrow</b>`` network shows these words and makes nothing bold."""
     assert "b" not in {tag for tag, _ in page.elements}
-    assert "Borealis <b>Imaging</b> Polar 7" in page.text
-    assert "<b>Imaging" not in html
+    assert "A <b>narrow</b> network." in page.text
+    assert "<b>narrow" not in html
+    assert "Borealis & Sons Polar 7" in page.text
+    assert "Borealis &amp; Sons Polar 7" in html
 
 
 def test_pictures_have_words(page: Page) -> None:
@@ -95,6 +97,15 @@ def test_says_the_numbers_of_the_evaluation(page: Page, html: str, evaluated: Pa
     small = sum(part.too_small for part in report.slices)
     assert html.count('<td colspan="5"><span class="badge">too small to say') == small > 0
     assert "Not a medical device" in page.text
+
+
+def test_the_title_names_model_and_dataset(html: str, evaluated: Path) -> None:
+    report = EvaluationReport.model_validate_json((evaluated / "evaluation.json").read_bytes())
+    (title,) = re.findall(r"<title>(.*?)</title>", html)
+    heading = html[html.index("<h1>") : html.index("<nav")]
+    for digest in (report.bundle_digest, report.dataset_digest):
+        assert digest.removeprefix("sha256:")[:12] in title
+        assert digest.removeprefix("sha256:")[:12] in heading
 
 
 def test_captions_name_row_attributes_only(html: str) -> None:
@@ -130,7 +141,7 @@ def test_predictive_values_by_hand(evaluated: Path) -> None:
 
 def test_an_undefined_metric_is_said_to_be_so() -> None:
     assert wording.number("auroc", None) == "–"
-    assert wording.interval("auroc", Estimate(value=0.5)) == "no interval"
+    assert wording.interval("auroc", Estimate(value=0.5)) == "–"
 
 
 def test_grad_cam_is_left_out_with_the_cases(chain: ModuleType, trained: Any, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from isocenter_training.contract import RunContext
 SIZE = 32
 CLASSES = ("normal", "pneumonia")
 ROOT = "1.2.826.0.1.3680043.8.498."
-SCANNERS = (("Acme Röntgen", "DX-100"), ("Borealis <b>Imaging</b>", "Polar 7"))
+SCANNERS = (("Acme Röntgen", "DX-100"), ("Borealis & Sons", "Polar 7"))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def train(root: Path, source: Path, dataset: Dataset, epochs: int = 3) -> Traine
 
     plan = {
         "name": "tiny",
-        "description": "For tests.",
+        "description": "A <b>narrow</b> network.",
         "image_size": SIZE,
         "network": {"name": "resnet10", "arguments": {"widen_factor": 0.25, "conv1_t_stride": 1}},
         "optimizer": {"learning_rate": 0.003},

@@ -143,11 +143,11 @@ def test_unusual_values(
 def test_text_is_read_in_the_file_s_character_set(
     write_dicom: WriteDicom, character_set: bytes, encoded: bytes, expected: str
 ) -> None:
-    radiograph = read_radiograph(
-        write_dicom(CELLS, character_set=character_set, Manufacturer=encoded, PatientID=encoded)
-    )
-    assert radiograph.attributes.manufacturer == expected
-    assert radiograph.identity.patient_id == expected
+    assert attributes(write_dicom, character_set=character_set, Manufacturer=encoded).manufacturer == expected
+    assert identity(write_dicom, character_set=character_set, PatientID=encoded).patient_id == expected
+    # The same text as the patient's name is left out, whatever it is written in.
+    both = attributes(write_dicom, character_set=character_set, Manufacturer=encoded, PatientName=encoded)
+    assert both.manufacturer == ""
 
 
 def test_identity_is_read_and_never_shown(write_dicom: WriteDicom) -> None:
@@ -170,6 +170,60 @@ def test_what_identifies_never_leaves_with_the_attributes(write_dicom: WriteDico
     )
     shown = repr(dataclasses.asdict(radiograph.attributes)) + repr(radiograph)
     assert not any(secret in shown for secret in ("CANARY", "20010203", "20190405"))
+
+
+@pytest.mark.parametrize("field", ["Manufacturer", "ManufacturerModelName", "BodyPartExamined"])
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("Acme CANARY", {"PatientName": "Canary^Jane"}),
+        ("Acme for j.canary-unit", {"PatientName": "CANARY^JANE"}),
+        ("Acme (José's room)", {"PatientName": "CANARY^JOSE"}),
+        ("Acme CAN ARY", {"PatientName": "CANARY^JANE"}),
+        ("Acme 4711-22", {"PatientID": "0471122"}),
+        ("Acme pat4711", {"PatientID": "PAT-4711"}),
+        ("Acme A0815", {"AccessionNumber": "a0815"}),
+        ("Acme 1961-11-03", {"PatientBirthDate": "19611103"}),
+        ("Acme, born 03.11.1961", {"PatientBirthDate": "19611103"}),
+        ("Acme 20190417", {"StudyDate": "20190417"}),
+        ("Acme 1.2.826.0.17", {"StudyInstanceUID": "1.2.826.0.17"}),
+        ("Acme, Dr. Canary", {"ReferringPhysicianName": "CANARY^A"}),
+        ("Acme CANARY", {"OtherPatientIDs": "x\\CANARY"}),
+        ("x" * 70 + " CANARY", {"PatientName": "Canary"}),
+    ],
+)
+def test_a_free_text_with_identity_in_it_is_left_out(
+    write_dicom: WriteDicom, field: str, text: str, identity: dict[str, str]
+) -> None:
+    names = {"Manufacturer": "manufacturer", "ManufacturerModelName": "model"}
+    encoded = {field: text.encode(), **{name: value.encode() for name, value in identity.items()}}
+    found = attributes(write_dicom, character_set=b"ISO_IR 192", **encoded)
+    assert getattr(found, names.get(field, "body_part")) == ""
+    alone = attributes(write_dicom, character_set=b"ISO_IR 192", **{field: text.encode()})
+    assert getattr(alone, names.get(field, "body_part")) != ""
+
+
+def test_a_modality_that_is_a_name_is_left_out(write_dicom: WriteDicom) -> None:
+    assert attributes(write_dicom, Modality="JANE DOE", PatientName=b"DOE^JANE").modality == ""
+
+
+def test_ordinary_products_stay(write_dicom: WriteDicom) -> None:
+    found = attributes(
+        write_dicom,
+        Manufacturer='"GE Healthcare", Inc. / Röntgen & Co.'.encode("latin-1"),
+        ManufacturerModelName="DX-100 (R4.1)",
+        PatientName=b"LI^AB",
+        PatientID="P-17",
+        PatientBirthDate="19611103",
+        StudyDate="20190417",
+        AccessionNumber="20190417-3",
+    )
+    assert (found.manufacturer, found.model) == ('"GE Healthcare", Inc. / Röntgen & Co.', "DX-100 (R4.1)")
+
+
+def test_marks_that_no_product_has_become_blanks(write_dicom: WriteDicom) -> None:
+    found = attributes(write_dicom, Manufacturer="a^b=c<d>@e;f_g\\h")
+    assert found.manufacturer == "a b c d e;f g h"
 
 
 OPTIONAL = (

@@ -202,6 +202,35 @@ def test_job_step_publishes_what_the_job_left(records: Records) -> None:
     assert len(records.runs.list()) == 1
 
 
+def test_a_cached_step_vouches_for_its_artifact(records: Records) -> None:
+    source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/w', 'w').write('weights')"
+    step = program_step(records, source, publishes={"model": MediaType.BUNDLE})
+    runner = Runner(records, Silent(), "test")
+    (result,) = runner.run([step])
+    (artifact,) = records.runs.outputs(result.outputs["run"])
+    (Path(artifact.uri) / "w").chmod(0o644)
+    (Path(artifact.uri) / "w").write_text("weights!")
+    with pytest.raises(IntegrityError, match=f"{artifact.digest} is damaged: 'w' was changed"):
+        runner.run([step])
+
+
+def test_a_job_whose_check_fails_is_not_started(records: Records) -> None:
+    def check(_: object) -> None:
+        raise IntegrityError("The pixels changed.")
+
+    step = job_step(
+        "work",
+        launcher(records),
+        lambda _: TrainingJob("work", (sys.executable, "-c", "pass")),
+        inputs=lambda _: {},
+        publishes={},
+        check=check,
+    )
+    with pytest.raises(IntegrityError, match="The pixels changed"):
+        Runner(records, Silent(), "test").run([step])
+    assert records.runs.list() == ()
+
+
 def test_job_that_leaves_nothing_to_publish_has_failed(records: Records) -> None:
     step = program_step(records, "print('idle')", publishes={"model": MediaType.BUNDLE})
     with pytest.raises(JobFailedError, match="left no model"):
@@ -242,6 +271,9 @@ def test_exit_code_of_a_job_says_what_kind_of_failure_it_was(
     with pytest.raises(kind, match="The reason") as caught:
         Runner(records, Silent(), "test").run([program_step(records, source)])
     assert type(caught.value) is kind
+    (run,) = records.runs.list()
+    assert run.id in caught.value.hint
+    assert ("continues" in caught.value.hint) == (code in (1, 7, 9))
 
 
 PIPELINE = """

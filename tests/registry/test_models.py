@@ -131,7 +131,8 @@ def test_a_promotion_records_approval_move_and_audit(
     assert [(a.number, a.reason) for a in registry.approvals("cxr")] == [(2, "better"), (1, "first")]
     assert [(m.from_number, m.number) for m in registry.alias_history("cxr")] == [(1, 2), (None, 1)]
     (newest, _) = trail.list(action="model.promote")
-    details = {"alias": "champion", "from": 1, "reason": "better"}
+    at = approval.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    details = {"alias": "champion", "from": 1, "reason": "better", "at": at}
     assert (newest.actor, newest.object, newest.as_json()["details"]) == ("bob", "model:cxr:2", details)
     assert trail.verify().ok
 

@@ -37,6 +37,7 @@ def test_refused_files_end_with_3_and_others_are_answered(
     assert done.returncode == 3
     first, second, third = json.loads(done.stdout)
     assert (first["refused"], third["refused"]) == ("not-dicom", "unreadable")
+    assert third["message"] == "The file does not exist."
     assert first["message"]
     assert "score" in second
 

@@ -15,10 +15,10 @@ NewJob = Callable[..., Any]
 
 
 def refusal(job: Any, capsys: pytest.CaptureFixture[str]) -> str:
-    """The last line of standard error of a job that must end with exit code 3 and leave no bundle."""
+    """The last paragraph of standard error of a job that must end with exit code 3 and leave no bundle."""
     assert job.run() == InputError.exit_code == 3
     assert not list(job.model.rglob("*.json"))
-    return capsys.readouterr().err.splitlines()[-1]
+    return capsys.readouterr().err.split("\n\n")[-1]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def refusal(job: Any, capsys: pytest.CaptureFixture[str]) -> str:
         ),
         ({"network": {"name": "resnet10", "arguments": {"num_classes": 5}}}, "network.arguments.num_classes"),
         ({"augmentation": ["affine", "RandNothing"]}, "augmentation.1.name 'RandNothing'"),
+        ({"augmentation": ["affin"]}, "augmentation.0.name 'affin'"),
         ({"augmentation": ["RandAffined"]}, "augmentation.0.name 'RandAffined'"),
         ({"augmentation": ["Compose3", "affine"]}, "augmentation.0.name"),
         ({"augmentation": [{"name": "gamma", "arguments": {"power": 2}}]}, "augmentation.0.arguments"),
@@ -149,6 +150,9 @@ def test_code_in_a_checkpoint_is_not_run(
 def test_message_is_one_paragraph_for_the_service_to_show(
     new_job: NewJob, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = refusal(new_job(network="resnet11"), capsys)
-    assert message.startswith("The plan's network.name 'resnet11' is unknown.")
+    job = new_job(network="resnet11")
+    assert job.run() == 3
+    message = capsys.readouterr().err.split("\n\n")[-1].strip()
+    assert "\n" not in message
+    assert message.startswith("The training plan is wrong: network.name 'resnet11' is unknown")
     assert "resnet10" in message

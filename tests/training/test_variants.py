@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from isocenter.domain import plan_names
 from isocenter.domain.training_plan import builtin_plans, load_plan, parse_plan
+from isocenter.errors import InputError
+from isocenter_training.augmentation import BATCH_TRANSFORMS
 from isocenter_training.bundle import load_network
+from isocenter_training.losses import LOSSES
 from isocenter_training.networks import NETWORKS, build_network
 from isocenter_training.trainer import build_trainer
 
@@ -63,6 +67,29 @@ def test_dropout_repeats_with_the_seed(subclass: str, new_job: Callable[..., Any
         assert job.run() == 0
         losses.append(job.metrics[0]["loss"])
     assert losses[0] == losses[1]
+
+
+def test_the_domain_knows_exactly_the_names_of_the_tables() -> None:
+    assert tuple(NETWORKS) == plan_names.NETWORKS
+    assert tuple(LOSSES) == plan_names.LOSSES
+    assert tuple(BATCH_TRANSFORMS) == plan_names.AUGMENTATIONS
+
+
+def test_a_trainer_of_its_own_may_bring_names_of_its_own(subclass: str) -> None:
+    given = {
+        "name": "x",
+        "image_size": 32,
+        "network": "our-net",
+        "loss": "our-loss",
+        "augmentation": ["ours"],
+    }
+    with pytest.raises(
+        InputError, match=r"network.name 'our-net'.*loss.name 'our-loss'.*augmentation.0.name"
+    ):
+        parse_plan(given)
+    plan = parse_plan(given | {"trainer": subclass})
+    with pytest.raises(InputError, match=r"network.name 'our-net' is unknown"):
+        build_trainer(plan).build_network()
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

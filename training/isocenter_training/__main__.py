@@ -72,7 +72,8 @@ def _translate(error: Exception) -> IsocenterError:
 
 
 def _fail(error: IsocenterError) -> int:
-    print(" ".join(f"{error.message} {error.hint}".split()), file=sys.stderr, flush=True)
+    # The blank line makes it a paragraph of its own, apart from what was said while all was well.
+    print("\n" + " ".join(f"{error.message} {error.hint}".split()), file=sys.stderr, flush=True)
     return error.exit_code
 
 

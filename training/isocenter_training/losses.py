@@ -1,6 +1,6 @@
 """Losses by name, from logits [N, 1] and labels [N, 1] in 0..1 to a scalar.
 
-To add one, add a line to :data:`LOSSES`.
+To add one, add a line to :data:`LOSSES` and its name to :mod:`isocenter.domain.plan_names`.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """Networks by name: MONAI's classifiers with one input channel and one logit, standardisation inside.
 
-To add one, add a line to :data:`NETWORKS`.
+To add one, add a line to :data:`NETWORKS` and its name to :mod:`isocenter.domain.plan_names`.
 """
 
 from collections.abc import Mapping

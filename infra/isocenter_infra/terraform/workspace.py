@@ -50,9 +50,7 @@ class Workspace:
         state = ["-migrate-state", "-force-copy"] if migrate else ["-reconfigure"]
         self._run("init", "-no-color", *state, *plugins)
 
-    def plan(
-        self, file: Path, listen: Listener, *, destroy: bool = False, refresh_only: bool = False
-    ) -> bool:
+    def plan(self, file: Path, listen: Listener, *, destroy: bool = False) -> bool:
         """Save a plan in ``file``; tell whether there is anything to change.
 
         Args:

@@ -13,6 +13,7 @@ class Fault(enum.StrEnum):
     UNSIGNED = "unsigned"
     HEAD = "head"
     SIGNATURE = "signature"
+    REGISTRY = "registry"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class VerifyResult:
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+    @property
+    def trail_is_whole(self) -> bool:
+        """Whether the trail itself is; what is wrong then is a row that it speaks of."""
+        return all(problem.fault is Fault.REGISTRY for problem in self.problems)
 
     @property
     def first_bad(self) -> int | None:

@@ -82,7 +82,7 @@ class AuditTrail:
             return tuple(AuditRecord(**row._asdict()) for row in connection.execute(query))
 
     def verify(self, exported_heads: Path | None = None, public_key: Path | None = None) -> VerifyResult:
-        """Check all records, the chain, and every signed head that is known.
+        """Check all records, the chain, every signed head that is known, and the registry's rows by them.
 
         Args:
             exported_heads: ``heads.jsonl`` of an earlier export: today's trail must still begin with it.

@@ -17,6 +17,7 @@ from isocenter.audit.export_files import HEADS, PUBLIC_KEY, RECORDS
 from isocenter.audit.findings import Fault, Problem, VerifyResult
 from isocenter.audit.head_file import read_heads
 from isocenter.audit.record import AuditRecord, from_json
+from isocenter.audit.registry_check import registry_problems
 from isocenter.audit.signed_head import SignedHead
 from isocenter.audit.signing_key import PublicKey, own_public_key, read_public_key
 from isocenter.audit.stored_head import heads_file, read_head
@@ -43,7 +44,7 @@ class _Heads:
 def verify_trail(
     home: Home, database: Database, exported_heads: Path | None = None, public_key: Path | None = None
 ) -> VerifyResult:
-    """Check the trail of a store; see :meth:`isocenter.audit.trail.AuditTrail.verify`."""
+    """Check the trail of a store, and the registry by it; see :meth:`.trail.AuditTrail.verify`."""
     key = read_public_key(public_key) if public_key else own_public_key(home)
     # Files before the database: what is in them was committed, so the snapshot holds its records.
     own = heads_file(home)
@@ -53,10 +54,12 @@ def verify_trail(
     with database.read() as connection:
         heads += _from_database(connection, key)
         walk = walk_records(stored_records(connection), heads.genuine)
+        # A trail that was tampered with proves nothing about the registry.
+        registry = () if walk.problem or heads.problems else registry_problems(connection)
     if walk.count and key is None:
         text = "There is no public key to check signatures with."
         heads += _Heads(problems=(Problem(Fault.SIGNATURE, None, text),))
-    return _result(walk, heads)
+    return _result(walk, heads + _Heads(problems=registry))
 
 
 def verify_export(directory: Path, public_key: Path | None = None) -> VerifyResult:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isocenter.cli.output import json_option, print_json, print_table
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.domain.model import ModelVersion
@@ -26,7 +27,7 @@ Ends with 0 when every file got a score and with 3 when any was refused; the oth
 For research, not diagnosis."""
 )
 @click.argument("model")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH)
 @click.option("--threads", type=click.IntRange(1), help="Threads of one call of the network.")
 @json_option
 def command(model: str, files: tuple[Path, ...], threads: int | None, as_json: bool) -> None:

@@ -1,51 +1,69 @@
-"""DICOMDIR: the index of a DICOM medium (PS3.3 Annex F, PS3.10 section 8) and the files that it names."""
+"""DICOMDIR: the index of a DICOM medium (PS3.3 Annex F, PS3.10 section 8) and the files that it names.
 
-from collections.abc import Iterator
+Read by our own walker and not by pydicom, which gives the records before a cut as if they were all.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from isocenter.datasets.quarantine import Reason
 from isocenter.datasets.sources import Problem, SourceFile
+from isocenter.errors import InputError
+from isocenter.imaging.byte_source import open_source
+from isocenter.imaging.data_elements import Element, items
+from isocenter.imaging.dicom_file import DicomFile, open_dicom
+from isocenter.imaging.limits import DEFAULT_LIMITS
+from isocenter.imaging.refusal import RefusalReason, Refused
+from isocenter.imaging.tags import Tag
 
-_INACTIVE = 0
+_INACTIVE = b"\0\0"
+_HINT = "Give the folder that it lies in instead: then every file in it is looked at."
 
 
-def find_dicomdir(folder: Path) -> Path | None:
-    """The file named DICOMDIR (in any case) directly in ``folder``, if there is one."""
-    try:
-        names = (path for path in folder.iterdir() if path.name.upper() == "DICOMDIR" and path.is_file())
-        return next(names, None)
-    except OSError:
-        return None
-
-
-def referenced_files(dicomdir: Path) -> list[SourceFile | Problem] | None:
+def referenced_files(dicomdir: Path) -> list[SourceFile | Problem]:
     """What ``dicomdir`` references: files that are there, and problems for the others.
 
-    Returns:
-        None when the file is no readable DICOMDIR.
+    Raises:
+        InputError: it can't be read, is no index, ends in the middle of its records, or names no file.
     """
-    import warnings
-
-    import pydicom
-
-    # What pydicom warns about and logs (odd values) doesn't matter here, and its text may hold patient data.
-    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        try:
-            index = pydicom.dcmread(dicomdir)
-            names = list(_file_ids(index.DirectoryRecordSequence))
-        except Exception:  # pydicom raises many kinds on a damaged file
-            return None
+    names = _names(dicomdir)
+    if not names:
+        raise InputError("The DICOMDIR names no file.", hint=_HINT)
     listings: dict[Path, dict[str, str]] = {}
     return [_look_up(dicomdir.parent, parts, listings) for parts in dict.fromkeys(names)]
 
 
-def _file_ids(records: Any) -> Iterator[tuple[str, ...]]:
-    for record in records:
-        parts = record.get("ReferencedFileID")
-        if parts and record.get("RecordInUseFlag") != _INACTIVE:
-            yield (parts,) if isinstance(parts, str) else tuple(map(str, parts))
+def _names(dicomdir: Path) -> list[tuple[str, ...]]:
+    try:
+        with open_source(dicomdir, DEFAULT_LIMITS) as source:
+            return list(_file_ids(open_dicom(source, DEFAULT_LIMITS)))
+    except Refused as refusal:
+        cut = refusal.reason is RefusalReason.TRUNCATED
+        raise InputError(_CUT if cut else "The DICOMDIR can't be read.", hint=_HINT) from refusal
+
+
+_CUT = "The DICOMDIR is cut off: it ends in the middle of its records, so it can't tell all files."
+
+
+def _file_ids(index: DicomFile) -> Iterator[tuple[str, ...]]:
+    """Parts of the path of each file that a record names.
+
+    Raises:
+        Refused: there are no records, or they end early.
+    """
+    records = index.elements.get(Tag.DIRECTORY_RECORD_SEQUENCE)
+    if records is None:
+        raise Refused(RefusalReason.BAD_HEADER, "The file is no DICOMDIR.")
+    for record in items(index.data, records, index.encoding):
+        by_tag = {element.tag: element for element in record}
+        name = _value(index, by_tag, Tag.REFERENCED_FILE_ID)
+        if name and _value(index, by_tag, Tag.RECORD_IN_USE_FLAG) != _INACTIVE:
+            yield tuple(os.fsdecode(part).strip(" \0") for part in name.split(b"\\"))
+
+
+def _value(index: DicomFile, record: Mapping[int, Element], tag: Tag) -> bytes:
+    return record[tag].value(index.data).strip(b" ") if tag in record else b""
 
 
 def _look_up(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from isocenter.datasets.labels_quotes import check_quotes, too_long
 from isocenter.errors import InputError
 
 _MOST_BYTES = 512 << 20
@@ -49,19 +50,15 @@ def read_label_rows(path: Path) -> list[LabelRow]:
     A row that fills several identifier columns goes by the most specific.
 
     Raises:
-        InputError: not there, not text, or without the columns.
+        InputError: not there, not text, without the columns, or a quoted text swallows rows.
     """
-    text = _decode(read_bytes(path))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    try:
-        header = [_plain(name) for name in next(reader, [])]
-        identifiers = [(kind, header.index(kind)) for kind in Identifier if kind in header]
-        label = _label_column(header)
-        if not identifiers or label is None:
-            raise InputError("The labels file lacks a column.", hint=_COLUMNS_HINT)
-        rows = list(_rows(reader, identifiers, label))
-    except csv.Error as error:
-        raise InputError("The labels file is no table.", hint=_COLUMNS_HINT) from error
+    table = _cells(_decode(read_bytes(path)))
+    header = [_plain(name) for name in next(table, [])]
+    identifiers = [(kind, header.index(kind)) for kind in Identifier if kind in header]
+    label = _label_column(header)
+    if not identifiers or label is None:
+        raise InputError("The labels file lacks a column.", hint=_COLUMNS_HINT)
+    rows = list(_rows(table, identifiers, label))
     if not rows:
         raise InputError("The labels file holds no label.", hint="Each row needs an identifier and a label.")
     return rows
@@ -101,6 +98,23 @@ def _decode(data: bytes) -> str:
         if "\0" not in text:
             return text
     raise InputError("The labels file is not text.", hint="Save it as CSV in UTF-8.")
+
+
+def _cells(text: str) -> Iterator[list[str]]:
+    """The cells of each row, the header's first."""
+    delimiter, lines = _delimiter(text), list(io.StringIO(text, newline=""))
+    reader = csv.reader(lines, delimiter=delimiter)
+    columns, begin = 0, 0
+    while begin < len(lines):
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            raise too_long(begin + 1) from error
+        columns = columns or len(cells)
+        if reader.line_num > begin + 1 or reader.line_num == len(lines):
+            check_quotes(lines[begin : reader.line_num], begin + 1, cells, delimiter, columns)
+        begin = reader.line_num
+        yield cells
 
 
 def _delimiter(text: str) -> str:

@@ -87,9 +87,15 @@ def _write_whole(descriptor: int, data: bytes, offset: int) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the cache file at ``path`` still has the digest that was kept when it was written."""
+    """Whether the cache file at ``path`` still has the digest that was kept when it was written.
+
+    Reads all of the file; False where it or its record is missing or can't be read.
+    """
     record = read_cache_record(path)
-    return record is not None and record.sha256 == _file_digest(path)
+    try:
+        return record is not None and record.sha256 == _file_digest(path)
+    except OSError:
+        return False
 
 
 def _file_digest(path: Path) -> str:

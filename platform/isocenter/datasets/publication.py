@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from isocenter import __version__
 from isocenter.datasets import manifest
 from isocenter.datasets.ledger import TilePlace
-from isocenter.datasets.pixel_cache import cache_path, read_cache_record, record_path, write_cache
+from isocenter.datasets.pixel_cache import cache_path, is_whole, read_cache_record, record_path, write_cache
 from isocenter.datasets.reader import RECORD_NAME, Dataset, DatasetRecord, open_dataset
 from isocenter.domain.dataset import DatasetVersion
 from isocenter.errors import IntegrityError
@@ -158,10 +158,11 @@ def places_of_published(
     for digest in digests:
         if len(found) == len(wanted):
             break
-        if not is_published(home, digest, image_size, reader):
+        cache = cache_path(dataset_path(home, digest), image_size)
+        # Damaged tiles must not get into a new dataset under a digest of their own: those are read again.
+        if not is_published(home, digest, image_size, reader) or not is_whole(cache):
             continue
         dataset = open_dataset(dataset_path(home, digest))
-        cache = cache_path(dataset.path, image_size)
         for row, image in enumerate(dataset.table.column("pixel_digest").to_pylist()):
             if image in wanted:
                 found.setdefault(image, TilePlace(cache, row))

@@ -29,7 +29,6 @@ class Reason(StrEnum):
     NOT_A_FILE = "not-a-file"
     MISSING_FILE = "missing-file"
     OUTSIDE_SOURCE = "outside-source"
-    BAD_DICOMDIR = "bad-dicomdir"
     OUT_OF_MEMORY = "out-of-memory"
     TIMED_OUT = "timed-out"
     CRASHED_READER = "crashed-reader"
@@ -47,7 +46,6 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.NOT_A_FILE: "A pipe, socket or device, not a file.",
     Reason.MISSING_FILE: "The DICOMDIR names this file, and it is not there.",
     Reason.OUTSIDE_SOURCE: "The DICOMDIR names a file outside of its folder.",
-    Reason.BAD_DICOMDIR: "The DICOMDIR can't be read; the folder was searched instead.",
     Reason.OUT_OF_MEMORY: "Reading the file needs more memory than this machine has.",
     Reason.TIMED_OUT: "Reading the file took too long.",
     Reason.CRASHED_READER: "Reading the file killed the process that did it, twice.",

@@ -113,8 +113,11 @@ class Dataset:
         values = np.asarray(self.table.column(name).to_numpy())
         return values.astype(np.float64) if name in manifest.NULLABLE_COLUMNS else values
 
-    def verify(self) -> None:
+    def verify(self, size: int | None = None) -> None:
         """Compare the manifest and the cached pixels with the digests that they were written under.
+
+        Args:
+            size: only these pixels are read; None: all that are cached.
 
         Raises:
             IntegrityError: something changed since.
@@ -122,10 +125,17 @@ class Dataset:
         from isocenter.datasets.pixel_cache import cache_path, is_whole
 
         if manifest.content_digest(self.table, self.record.classes) != self.record.digest:
-            raise IntegrityError("The dataset's manifest is not the one that its digest names.")
-        for size in self.sizes:
-            if not is_whole(cache_path(self.path, size)):
-                raise IntegrityError(f"The dataset's pixels of size {size} changed after they were written.")
+            raise IntegrityError(
+                f"The manifest of dataset {self.record.digest} is not the one that it names."
+            )
+        for cached in self.sizes if size is None else [size]:
+            path = cache_path(self.path, cached)
+            if not is_whole(path):
+                raise IntegrityError(
+                    f"The pixels of size {cached} of dataset {self.record.digest} changed after they were"
+                    " written.",
+                    hint=f"Remove {path}; the same command then reads them from the source again.",
+                )
 
 
 def open_dataset(path: Path) -> Dataset:

@@ -67,29 +67,24 @@ class SourceTree:
 
 
 def survey(source: Path, *, leave_out: Path | None = None) -> SourceTree:
-    """List what ``source`` holds: a folder, or a DICOMDIR (or a folder with one): then what it references.
+    """List what ``source`` holds: all files below a folder, or what a DICOMDIR names.
 
-    Links to folders are followed once; loops, pipes and unreadable folders become problems.
+    A DICOMDIR inside of a folder is left alone: an index may be older than what lies beside it, and must not
+    hide it. Links to folders are followed once; loops, pipes, unreadable folders, and files that the index
+    names and that are not there, become problems.
 
     Args:
         source: folder or DICOMDIR.
         leave_out: a file that is not an image, e.g. the labels.
 
     Raises:
-        InputError: ``source`` doesn't exist, is neither of the two, or holds no file.
+        InputError: ``source`` doesn't exist, is neither of the two, holds no file, or is an index that can't
+            be read to its end.
     """
-    from isocenter.datasets.dicomdir import find_dicomdir, referenced_files
+    from isocenter.datasets.dicomdir import referenced_files
 
     root, index = _resolve(source)
-    index = index or find_dicomdir(root)
-    listed = referenced_files(index) if index else None
-    tree = _collect(root, iter(listed) if listed is not None else _walk(root))
-    if index and listed is None:
-        if not source.is_dir():
-            raise InputError("The DICOMDIR can't be read.", hint="Give the folder that it lies in instead.")
-        problem = Problem(index.name, Reason.BAD_DICOMDIR)
-        tree = SourceTree(root, tree.files, (*tree.problems, problem))
-    return _without(tree, leave_out)
+    return _without(_collect(root, iter(referenced_files(index)) if index else _walk(root)), leave_out)
 
 
 def _resolve(source: Path) -> tuple[Path, Path | None]:

@@ -4,12 +4,18 @@ from collections.abc import Iterator
 
 from isocenter.doctor.check import Check
 from isocenter.doctor.hardware import check_computing
-from isocenter.doctor.software import check_codecs, check_packages, check_programs, check_python
+from isocenter.doctor.software import (
+    check_codecs,
+    check_extras,
+    check_packages,
+    check_programs,
+    check_python,
+)
 from isocenter.doctor.store import check_audit_key, check_database, check_disk, check_store
 
 
 def examine() -> Iterator[Check]:
-    """Run each check; nothing is changed, but a store that does not exist yet is made."""
+    """Run each check; nothing is changed and nothing is made, not even a store."""
     yield check_python()
     yield from check_packages()
     yield check_codecs()
@@ -19,3 +25,4 @@ def examine() -> Iterator[Check]:
     yield check_database()
     yield check_audit_key()
     yield from check_programs()
+    yield from check_extras()

@@ -14,7 +14,13 @@ _PROJECTS = {
     "isocenter-training": ("training packages", "make setup, or pip install isocenter-training", True),
     "isocenter-serving": ("serving packages", "make setup, or pip install isocenter-serving", True),
 }
-_BACKENDS = {"aws": "boto3", "gcp": "google.cloud.aiplatform", "azure": "azure.ai.ml"}
+# What each extra of the platform installs (platform/pyproject.toml; a test compares).
+EXTRAS = {
+    "aws": ("boto3", "s3fs"),
+    "gcp": ("gcsfs",),
+    "azure": ("adlfs",),
+    "kubernetes": ("kubernetes",),
+}
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTAINER_RUNTIMES = ("podman", "docker", "buildah")
 
@@ -70,11 +76,17 @@ def check_programs() -> Iterator[Check]:
     yield _program(
         "terraform", ("terraform", "tofu"), "https://developer.hashicorp.com/terraform/install", "deploys"
     )
-    for extra, module in _BACKENDS.items():
-        if _is_installed(module):
-            yield ok(f"{extra} SDK", f"{module} is installed")
+
+
+def check_extras() -> Iterator[Check]:
+    """Packages that only targets of one kind need."""
+    for extra, modules in EXTRAS.items():
+        name, absent = f"{extra} packages", [module for module in modules if not _is_installed(module)]
+        if absent:
+            remedy = f"make setup EXTRAS={extra}, or pip install 'isocenter[{extra}]'"
+            yield missing(name, f"not installed: {', '.join(absent)} (only for targets there)", remedy)
         else:
-            yield missing(f"{extra} SDK", "only for targets there", f"pip install 'isocenter[{extra}]'")
+            yield ok(name, f"installed: {', '.join(modules)}")
 
 
 def _program(name: str, candidates: tuple[str, ...], remedy: str, purpose: str) -> Check:

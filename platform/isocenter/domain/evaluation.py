@@ -13,7 +13,7 @@ class Estimate(BaseModel):
     """A metric with its 95 % bootstrap interval over patients.
 
     ``value`` is None where the metric is not defined (one class only); ``low`` and ``high`` are None
-    where too few resamples had both classes.
+    where too few resamples had both classes, or where no error was seen and no exact bound is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

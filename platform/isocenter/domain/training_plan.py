@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isocenter.domain.field_faults import field_faults
+from isocenter.domain.plan_names import unknown_names
 from isocenter.errors import InputError
 
 PLANS_DIRECTORY = Path(__file__).parent.parent / "plans"
@@ -101,6 +102,14 @@ class TrainingPlan(_Part):
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="module:Class of a subclass of isocenter_training.trainer.Trainer; None for itself",
     )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "TrainingPlan":
+        transforms = [named.name for named in self.augmentation]
+        unknown = () if self.trainer else unknown_names(self.network.name, self.loss.name, transforms)
+        if found := "; ".join(unknown):
+            raise ValueError(found)
+        return self
 
 
 def builtin_plans() -> tuple[str, ...]:

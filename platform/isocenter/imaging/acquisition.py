@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 from isocenter.imaging.dicom_file import DicomFile
+from isocenter.imaging.free_text import FreeTexts
 from isocenter.imaging.image_pixel import ImagePixel
 from isocenter.imaging.radiograph import AcquisitionAttributes, Identity
 from isocenter.imaging.refusal import Refused
@@ -11,7 +12,6 @@ from isocenter.imaging.tags import Tag
 from isocenter.imaging.text import decode_text
 from isocenter.imaging.values import ascii_text, decimal
 
-LONGEST_TEXT = 64
 OLDEST = 90
 # PS3.3 C.8.11.5 (DX Positioning) and C.8.1.1 (CR Series), and what scanners write besides.
 VIEWS = frozenset(("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "OBL"))
@@ -23,12 +23,13 @@ DAYS_IN = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 
 def read_attributes(file: DicomFile, pixel: ImagePixel) -> AcquisitionAttributes:
     """How the image was made, cleaned of all that could identify a person."""
+    texts = FreeTexts(file)
     return AcquisitionAttributes(
-        modality=_code(file, Tag.MODALITY),
-        manufacturer=_text(file, Tag.MANUFACTURER),
-        model=_text(file, Tag.MANUFACTURER_MODEL_NAME),
+        modality=texts.unless_identifying(_code(file, Tag.MODALITY)),
+        manufacturer=texts.read(Tag.MANUFACTURER),
+        model=texts.read(Tag.MANUFACTURER_MODEL_NAME),
         view=_one_of(file, Tag.VIEW_POSITION, VIEWS),
-        body_part=_text(file, Tag.BODY_PART_EXAMINED).upper(),
+        body_part=texts.read(Tag.BODY_PART_EXAMINED).upper(),
         sex=_one_of(file, Tag.PATIENT_SEX, SEXES),
         age_years=_age(file),
         photometric="MONOCHROME1" if pixel.inverted else "MONOCHROME2",
@@ -58,13 +59,6 @@ def read_identity(file: DicomFile) -> Identity:
 
 def _identifier(file: DicomFile, tag: Tag) -> str:
     return decode_text(file.value(tag), file.value(Tag.SPECIFIC_CHARACTER_SET)).strip(" \0")
-
-
-def _text(file: DicomFile, tag: Tag) -> str:
-    """Printable text on one line, at most ``LONGEST_TEXT`` characters."""
-    text = decode_text(file.value(tag), file.value(Tag.SPECIFIC_CHARACTER_SET))
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 8 * LONGEST_TEXT])
-    return " ".join(printable.split())[:LONGEST_TEXT].rstrip()
 
 
 def _code(file: DicomFile, tag: Tag) -> str:

@@ -105,6 +105,8 @@ def open_source(source: Path | bytes | BinaryIO, limits: Limits) -> ByteSource:
         if isinstance(source, (str, os.PathLike)):
             return FileSource(Path(source))
         data = source.read(limits.file_bytes + 1)
+    except FileNotFoundError:
+        raise Refused(RefusalReason.UNREADABLE, "The file does not exist.") from None
     except (OSError, ValueError):
         raise unreadable() from None
     if len(data) > limits.file_bytes:

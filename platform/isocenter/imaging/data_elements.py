@@ -110,6 +110,36 @@ def first_item(data: Buffer, sequence: Element, encoding: Encoding) -> Iterator[
     return walk(data, item.offset, len(data) if item.length == UNDEFINED else item.end, inner)
 
 
+def items(data: Buffer, sequence: Element, encoding: Encoding) -> Iterator[Iterator[Element]]:
+    """The elements of each item of ``sequence``, one iterator an item.
+
+    Raises:
+        Refused: ``truncated``, when an item does not fit into the sequence, or something else lies in it.
+    """
+    inner = _inside(sequence, encoding)
+    end = len(data) if sequence.length == UNDEFINED else sequence.end
+    at = sequence.offset
+    while at < end:
+        item = read_element(data, at, inner)
+        if item.tag == SEQUENCE_DELIMITER and sequence.length == UNDEFINED:
+            return
+        at = _behind_item(data, item, inner)
+        if item.tag != ITEM or at > end:
+            raise truncated()
+        yield walk(data, item.offset, at, inner)
+    if sequence.length == UNDEFINED:
+        raise truncated()
+
+
+def _behind_item(data: Buffer, item: Element, encoding: Encoding) -> int:
+    if item.length != UNDEFINED:
+        return item.end
+    at = item.offset
+    while (element := read_element(data, at, encoding)).tag != ITEM_DELIMITER:
+        at = _behind(data, element, encoding)
+    return element.offset
+
+
 def _behind(data: Buffer, element: Element, encoding: Encoding) -> int:
     """Offset of what follows ``element``; delimiters close what has no length of its own."""
     if element.length != UNDEFINED:

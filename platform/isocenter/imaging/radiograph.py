@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 class AcquisitionAttributes:
     """How the image was made. Nothing here identifies a person; text is printable and at most 64 long.
 
-    What the file lacks, or states in a form that can't be read, is ``""`` or ``None``.
+    What the file lacks, or states in a form that can't be read, is ``""`` or ``None``; so is a free text
+    (manufacturer, model, body part, modality) that holds a part of the file's own identity.
 
     Attributes:
         modality: (0008,0060): CR, DX, OT, ...

@@ -109,7 +109,8 @@ def _checks(rule: Rule, evaluation: EvaluationReport) -> Iterator[Check]:
 def _check(rule: Rule, name: str, estimate: Estimate | None) -> Check:
     value = None if estimate is None else getattr(estimate, rule.statistic)
     if value is None:
-        note = "not defined on these test images"
+        known = estimate is not None and estimate.value is not None
+        note = "there is no interval" if known else "not defined on these test images"
         return Check(rule=name, verdict=Verdict.MISSED, bound=rule.bound, note=note)
     margin = rule.margin(value)
     verdict = Verdict.MET if margin >= 0 else Verdict.MISSED

@@ -146,7 +146,9 @@ def _failure(step: str, run: RunId, status: JobStatus) -> IsocenterError:
         )
     kinds: tuple[type[IsocenterError], ...] = (InputError, IntegrityError, EnvironmentFaultError)
     kind = next((kind for kind in kinds if kind.exit_code == status.exit_code), JobFailedError)
+    # What the user gave, or what was changed, stays as it is: the same command would end in the same way.
+    again = "" if kind in (InputError, IntegrityError) else " The same command again continues."
     return kind(
         f"The {step} job failed. {status.reason or 'It gave no reason.'}",
-        hint=f"`isocenter run logs {run}` shows its log. The same command again continues.",
+        hint=f"`isocenter run logs {run}` shows its log.{again}",
     )

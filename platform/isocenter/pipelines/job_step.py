@@ -13,6 +13,10 @@ from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
 from isocenter.storage.artifacts import ArtifactStore
 
 
+def _nothing(_: Results) -> None:
+    return None
+
+
 def job_step(
     name: str,
     launcher: JobLauncher,
@@ -21,6 +25,7 @@ def job_step(
     inputs: Callable[[Results], Mapping[str, Any]],
     publishes: Mapping[str, MediaType],
     subject: Callable[[Results, Outputs], Subject] | None = None,
+    check: Callable[[Results], None] = _nothing,
 ) -> Step:
     """A step that runs one job and publishes what it left.
 
@@ -31,6 +36,7 @@ def job_step(
         inputs: what decides the result; see :class:`Step`.
         publishes: which of the job's outputs (``model``, ``output``) to publish as what; each must be there.
         subject: see :class:`Step`.
+        check: raises where the job must not start; called only when the step is not cached.
 
     The step's outputs are ``run`` and, under the name of each published output, ``digest`` and ``size``.
     """
@@ -40,6 +46,7 @@ def job_step(
         return launcher.run_for(job(results), key)
 
     def action(execution: Execution) -> Outputs:
+        check(execution.results)
         left = launcher.finish(name, job(execution.results), execution.run, execution.key)
         return {"run": execution.run, **_publish(store, name, left, publishes)}
 
@@ -47,7 +54,7 @@ def job_step(
         launcher.settle(execution.run, _artifacts(store, outputs, publishes))
 
     def there(outputs: Outputs) -> bool:
-        return all(is_published(store, outputs[part]["digest"]) for part in publishes)
+        return all(is_intact(store, outputs[part]["digest"]) for part in publishes)
 
     def plain_subject(_: Results, outputs: Outputs) -> Subject:
         return Subject(f"run:{outputs['run']}")
@@ -55,10 +62,14 @@ def job_step(
     return Step(name, inputs, action, there, run, subject or plain_subject, settle)
 
 
-def is_published(store: ArtifactStore, digest: str) -> bool:
-    """Whether the artifact is in the store."""
+def is_intact(store: ArtifactStore, digest: str) -> bool:
+    """Whether the artifact is in the store. All its files are read: a cached step vouches for them.
+
+    Raises:
+        IntegrityError: it is there and damaged.
+    """
     try:
-        store.path(digest)
+        store.verify(digest)
     except NotFoundError:
         return False
     return True

@@ -36,6 +36,11 @@ def look(home: Home, run: Run) -> LiveRun:
     return LiveRun(run, recorded if seen.state is JobState.UNKNOWN else seen)
 
 
+def last_line(reason: str | None) -> str:
+    """The end of a job's last words, which says why it failed; what stands before may be of better times."""
+    return (reason or "").strip().rpartition("\n")[2]
+
+
 def backend_of(home: Home, run: Run) -> Backend:
     """The backend that has ``run``.
 

@@ -9,7 +9,7 @@ from isocenter.domain.model import Alias
 from isocenter.errors import IsocenterError
 from isocenter.lineage import LineageDataset
 from isocenter.pipelines.bundle import compose_bundle
-from isocenter.pipelines.job_step import is_published
+from isocenter.pipelines.job_step import is_intact
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.source_identity import code_commit, package_versions, training_identity
 from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
@@ -131,7 +131,7 @@ class Registration:
             self._registry().get(outputs["reference"])
         except IsocenterError:
             return False
-        return is_published(self._store, outputs["bundle"]["digest"])
+        return is_intact(self._store, outputs["bundle"]["digest"])
 
     @property
     def _store(self) -> ArtifactStore:

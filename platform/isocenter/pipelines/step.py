@@ -79,7 +79,8 @@ class Step:
         name: a verb, e.g. ``train``.
         inputs: everything that decides what the step gives, as JSON; its digest is the step's key.
         action: does the work.
-        still_there: whether what cached outputs point to exists still.
+        still_there: whether what cached outputs point to exists still; raises IntegrityError where it does
+            and was changed.
         run: the run id for a key: a new one, or that of a job to continue.
         subject: what was done, for audit and lineage.
         settle: called once the outputs are cached.

@@ -10,7 +10,7 @@ from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import GateFailedError, IsocenterError
 from isocenter.lineage import LineageDataset
 from isocenter.pipelines.job import JobLauncher
-from isocenter.pipelines.job_step import is_published, job_step
+from isocenter.pipelines.job_step import is_intact, job_step
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.registration import Registration
@@ -135,7 +135,7 @@ class TrainingPipeline:
             )
 
         def there(outputs: Outputs) -> bool:
-            return is_published(self._store, outputs["report"]["digest"])
+            return is_intact(self._store, outputs["report"]["digest"])
 
         return Step("validate", inputs, self._validate, there, subject=subject)
 
@@ -155,6 +155,12 @@ class TrainingPipeline:
             "report": {"digest": published.digest, "size": published.size},
             "warnings": list(report.warnings),
         }
+
+    def _check_dataset(self, results: Results) -> None:
+        """The pixels that a job is about to read are those of the digest that its result will carry."""
+        from isocenter.datasets import open_dataset
+
+        open_dataset(self.dataset_path(results["ingest"])).verify(self.request.plan.image_size)
 
     def train_step(self) -> Step:
         """One plan on one dataset, as a job."""
@@ -183,6 +189,7 @@ class TrainingPipeline:
             inputs=inputs,
             publishes={"model": MediaType.BUNDLE, "output": MediaType.FILES},
             subject=subject,
+            check=self._check_dataset,
         )
 
     def train_job(self, results: Results) -> TrainingJob:
@@ -224,6 +231,7 @@ class TrainingPipeline:
             inputs=inputs,
             publishes={"output": MediaType.EVALUATION},
             subject=subject,
+            check=self._check_dataset,
         )
 
     def evaluate_job(self, results: Results) -> TrainingJob:

@@ -1,7 +1,7 @@
 """Aliases in the database: where each points, and each move that it ever made."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
@@ -14,7 +14,13 @@ _APPROVAL = schema.approvals.c
 
 
 def move_alias(
-    database: Database, connection: Connection, version: ModelVersion, alias: Alias, actor: str, reason: str
+    database: Database,
+    connection: Connection,
+    version: ModelVersion,
+    alias: Alias,
+    actor: str,
+    reason: str,
+    at: datetime,
 ) -> AliasMove | None:
     """Point ``alias`` at ``version`` and keep the move; None if it pointed there already."""
     table = schema.aliases.c
@@ -28,7 +34,7 @@ def move_alias(
     connection.execute(
         statement.on_conflict_do_update(index_elements=["model", "alias"], set_={"number": version.number})
     )
-    move = AliasMove(version.name, alias, before, version.number, actor, reason, datetime.now(UTC))
+    move = AliasMove(version.name, alias, before, version.number, actor, reason, at)
     connection.execute(insert(schema.alias_moves).values({**asdict(move), "alias": alias.value}))
     return move
 

@@ -1,7 +1,7 @@
 """Model cards in the database: the revisions of each version's card."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
@@ -31,10 +31,10 @@ class CardRevision:
 
 
 def add_revision(
-    connection: Connection, version: ModelVersion, revision: int, card: ModelCard, actor: str
+    connection: Connection, version: ModelVersion, revision: int, card: ModelCard, actor: str, at: datetime
 ) -> CardRevision:
     """Keep a new revision; the caller holds the model's lock and knows the number."""
-    added = CardRevision(revision, card, actor, datetime.now(UTC))
+    added = CardRevision(revision, card, actor, at)
     connection.execute(
         insert(schema.card_revisions).values(
             model=version.name,

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from isocenter.audit.actor import current_actor
+from isocenter.audit.record import moment
 from isocenter.audit.trail import AuditTrail
 from isocenter.cards.completeness import missing_fields
 from isocenter.cards.model_card import ModelCard
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.audit_event import AuditEvent, Outcome
+from isocenter.domain.digest import digest_json
 from isocenter.domain.model import Alias, AliasMove, Approval, ModelVersion
 from isocenter.errors import InputError, IntegrityError, PolicyError
 from isocenter.home import Home
@@ -77,11 +79,14 @@ class ModelRegistry:
             known = self._lookup.with_digest(connection, name, artifact.digest)
             if known is not None:
                 return known
+            now = datetime.now(UTC)
             facts = {"artifact_digest": artifact.digest, "dataset_digest": dataset_digest, "run": run}
-            version = self._insert(connection, name, {**facts, "metrics": dict(metrics), "created_by": who})
-            card_records.add_revision(connection, version, 1, card, who)
+            told = {"metrics": dict(metrics), "created_by": who, "created_at": now}
+            version = self._insert(connection, name, facts | told)
+            card_records.add_revision(connection, version, 1, card, who, now)
             details = {"artifact": artifact.digest, "dataset": dataset_digest, "run": run}
-            self._audit(connection, "model.register", version, who, details)
+            details |= {"metrics": digest_json(dict(metrics)), "card": _digest(card)}
+            self._audit(connection, "model.register", version, who, details, now)
         return version
 
     def get(self, reference: str) -> ModelVersion:
@@ -157,10 +162,10 @@ class ModelRegistry:
         with self._locked(version.name) as connection:
             alias_records.record_approval(connection, approval)
             moved = alias_records.move_alias(
-                self._database, connection, version, alias, actor, approval.reason
+                self._database, connection, version, alias, actor, approval.reason, approval.at
             )
             details = {"alias": alias.value, "reason": approval.reason, "from": moved and moved.from_number}
-            self._audit(connection, "model.promote", version, actor, details)
+            self._audit(connection, "model.promote", version, actor, details, approval.at)
         return approval
 
     def alias_history(self, name: str) -> tuple[AliasMove, ...]:
@@ -191,9 +196,10 @@ class ModelRegistry:
             newest = card_records.revisions(connection, version)[0]
             if newest.card == card:
                 return newest
-            added = card_records.add_revision(connection, version, newest.revision + 1, card, actor)
+            now = datetime.now(UTC)
+            added = card_records.add_revision(connection, version, newest.revision + 1, card, actor, now)
             details = {"revision": added.revision, "missing": len(missing_fields(card))}
-            self._audit(connection, "model.card", version, actor, details)
+            self._audit(connection, "model.card", version, actor, {**details, "card": _digest(card)}, now)
         return added
 
     @contextmanager
@@ -209,17 +215,18 @@ class ModelRegistry:
 
     def _insert(self, connection: Connection, name: str, facts: Mapping[str, Any]) -> ModelVersion:
         number = _next_number(connection, name)
-        row = {"model": name, "number": number, "created_at": datetime.now(UTC), **facts}
+        row = {"model": name, "number": number, **facts}
         connection.execute(insert(schema.model_versions).values(row))
         return self._lookup.find(connection, ModelReference(name, number))
 
     def _move(
         self, connection: Connection, version: ModelVersion, alias: Alias, actor: str, reason: str
     ) -> AliasMove | None:
-        move = alias_records.move_alias(self._database, connection, version, alias, actor, reason)
+        now = datetime.now(UTC)
+        move = alias_records.move_alias(self._database, connection, version, alias, actor, reason, now)
         if move is not None:
             details = {"alias": alias.value, "from": move.from_number, "reason": reason}
-            self._audit(connection, "model.alias", version, actor, details)
+            self._audit(connection, "model.alias", version, actor, details, now)
         return move
 
     def _check_promotion(self, version: ModelVersion, reason: str) -> None:
@@ -243,10 +250,31 @@ class ModelRegistry:
         self._trail.append(AuditEvent(actor, "model.promote", f"model:{version.reference}", outcome, details))
 
     def _audit(
-        self, connection: Connection, action: str, version: ModelVersion, actor: str, details: dict[str, Any]
+        self,
+        connection: Connection,
+        action: str,
+        version: ModelVersion,
+        actor: str,
+        details: Mapping[str, Any],
+        at: datetime,
     ) -> None:
-        event = AuditEvent(actor, action, f"model:{version.reference}", Outcome.SUCCESS, details)
+        """Record a change, with all facts of its rows: :mod:`isocenter.audit.registry_check` compares them.
+
+        Args:
+            connection: the transaction of the change.
+            action: dotted verb.
+            version: what it is about.
+            actor: who.
+            details: columns of the rows.
+            at: the moment in the rows.
+        """
+        told = {**details, "at": moment(at)}
+        event = AuditEvent(actor, action, f"model:{version.reference}", Outcome.SUCCESS, told)
         self._trail.append(event, connection)
+
+
+def _digest(card: ModelCard) -> str:
+    return digest_json(card.model_dump(mode="json"))
 
 
 def _next_number(connection: Connection, name: str) -> int:

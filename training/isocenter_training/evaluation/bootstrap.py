@@ -20,6 +20,7 @@ Interval = tuple[float, float] | None
 # An interval out of the lucky resamples only would be too narrow.
 DEFINED_SHARE = 0.9
 JACKKNIFE_GROUPS = 200
+_NO_WIDTH = 1e-9
 _CELLS = 4_000_000
 
 
@@ -37,7 +38,10 @@ def draw_patients(patients: int, replicates: int, seed: int) -> "NDArray[np.uint
 
 
 def intervals(sample: Sample, threshold: float, counts: "NDArray[np.uint16]") -> dict[MetricName, Interval]:
-    """The interval of each metric of ``sample``; None where under 90 % of the resamples define the metric.
+    """The interval of each metric of ``sample``.
+
+    None where under 90 % of the resamples define the metric, and where all of them give the same: an interval
+    of no width would claim certainty.
 
     BCa, but for the expected calibration error (:func:`_calibration_interval`) and where not one error was
     seen (:mod:`.flawless`). docs/decisions/evaluation.md has the measured coverage.
@@ -58,7 +62,12 @@ def intervals(sample: Sample, threshold: float, counts: "NDArray[np.uint16]") ->
         if name != "expected_calibration_error"
     }
     found["expected_calibration_error"] = _calibration_interval(sample, counts)
+    found = {name: interval if _has_width(interval) else None for name, interval in found.items()}
     return found | flawless_intervals(sample, {name: float(estimates[name][0]) for name in METRICS})
+
+
+def _has_width(interval: Interval) -> bool:
+    return interval is not None and interval[1] - interval[0] > _NO_WIDTH
 
 
 def _metrics(

@@ -1,7 +1,8 @@
 """Intervals where not one error was seen: resampling can't show what never happened.
 
 The bootstrap then gives an interval of no width, however few the patients. The exact bound takes its place:
-Clopper and Pearson, Biometrika 1934, for n successes of n; with n = 50 its lower end is 0.93.
+Clopper and Pearson, Biometrika 1934, for n successes of n; with n = 50 its lower end is 0.93. A metric that
+has no such bound (AUPRC, Brier score) then has no interval.
 """
 
 from collections.abc import Mapping

@@ -64,6 +64,7 @@ def _numbers(report: EvaluationReport) -> dict[str, Any]:
         "names": wording.NAMES,
         "meanings": wording.MEANINGS,
         "number": wording.number,
+        "short": wording.short,
         "interval": wording.interval,
         "attribute_names": wording.ATTRIBUTE_NAMES,
         "attribute_value": wording.attribute_value,

@@ -46,12 +46,17 @@ def number(name: MetricName, value: float | None) -> str:
 
 
 def interval(name: MetricName, estimate: Estimate) -> str:
-    """``low to high``; says so where there is none."""
+    """``low to high``; a dash where there is none."""
     if estimate.low is None or estimate.high is None:
-        return "no interval"
+        return "–"
     if name in _PERCENT:
         return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f} %"
     return f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def short(digest: str) -> str:
+    """The first digits of ``sha256:...``: enough to tell models and datasets apart."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def attribute_value(attribute: str, value: str) -> str:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from isocenter.cli.output import json_option, print_json
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.audit.findings import VerifyResult
-
-_FILE = click.Path(path_type=Path)
 
 
 @click.command(
@@ -20,15 +19,18 @@ Examples:
   isocenter audit verify --heads /mnt/usb/heads.jsonl --public-key /mnt/usb/signing.pub
   isocenter audit verify --export /mnt/usb --public-key known.pub     (without this store)"""
 )
-@click.option("--heads", type=_FILE, help="heads.jsonl of an earlier export, kept off this machine.")
-@click.option("--public-key", type=_FILE, help="signing.pub of that export; else this store's own.")
-@click.option("--export", "directory", type=_FILE, help="Check an exported directory instead of this store.")
+@click.option("--heads", type=INPUT_PATH, help="heads.jsonl of an earlier export, kept off this machine.")
+@click.option("--public-key", type=INPUT_PATH, help="signing.pub of that export; else this store's own.")
+@click.option(
+    "--export", "directory", type=INPUT_PATH, help="Check an exported directory instead of this store."
+)
 @json_option
 def command(heads: Path | None, public_key: Path | None, directory: Path | None, as_json: bool) -> None:
-    """Check every audit record, the chain and every signed head.
+    """Check every audit record, the chain, every signed head, and the registry by them.
 
     Finds edited, removed, inserted and reordered records and a cut end, and names the first bad record (exit
-    code 6). With --heads it also finds that somebody who had the signing key rewrote the trail since then.
+    code 6); likewise versions, cards, aliases and approvals that are not what the records say. With --heads
+    it also finds that somebody who had the signing key rewrote the trail since then.
     """
     if directory is not None and heads is not None:
         raise click.UsageError("Choose one of --heads and --export.")
@@ -78,8 +80,17 @@ def _print(result: "VerifyResult") -> None:
     if result.ok:
         click.echo(f"The audit trail is whole: {result.records} records, {result.heads} signed heads.")
         return
+    if result.trail_is_whole:
+        click.echo(click.style("The registry was tampered with. ", fg="red", bold=True), nl=False)
+        click.echo(f"The audit trail is whole ({result.records} records) and says otherwise.")
+        _print_problems(result)
+        return
     first = "can't be told" if result.first_bad is None else f"is {result.first_bad}"
     click.echo(click.style("The audit trail was tampered with. ", fg="red", bold=True), nl=False)
     click.echo(f"The first bad record {first}.")
+    _print_problems(result)
+
+
+def _print_problems(result: "VerifyResult") -> None:
     for problem in result.problems:
         click.echo(f"  {problem.fault}: {problem.message}")

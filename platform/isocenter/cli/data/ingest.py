@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isocenter.cli.output import json_option, print_json, print_table, progress_console
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.datasets import IngestResult, Progress
@@ -28,8 +29,8 @@ StudyInstanceUID, AccessionNumber or PatientID, and a column label: class names,
 Run the same command again after a stop of any kind: it continues. What was read and hasn't changed is not
 read again."""
 )
-@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
-@click.option("--labels", type=click.Path(path_type=Path), help="Table of labels; without it, folder names.")
+@click.argument("source", metavar="SRC", type=INPUT_PATH)
+@click.option("--labels", type=INPUT_PATH, help="Table of labels; without it, folder names.")
 @click.option(
     "--classes",
     default="normal,pneumonia",
@@ -57,6 +58,7 @@ def command(
 ) -> None:
     """Read the labelled DICOM X-rays under SRC, a folder or a DICOMDIR, into the store.
 
+    Of a folder every file is looked at, also beside a DICOMDIR; of a DICOMDIR, the files that it names.
     Files that can't be used are set aside with a reason. Prints the digest of the DatasetVersion.
     """
     from isocenter.datasets import ingest

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isocenter.cli.output import json_option, print_json, print_table
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.datasets.reader import Dataset
@@ -28,7 +29,7 @@ Examples:
 )
 @click.option(
     "--source",
-    type=click.Path(path_type=Path),
+    type=INPUT_PATH,
     help="The folder it was made from: print the paths of files set aside (they may hold patient data).",
 )
 @click.option("--verify", is_flag=True, help="Check manifest and pixels against their digests first.")

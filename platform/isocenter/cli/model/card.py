@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from isocenter.cli.output import json_option, print_json
+from isocenter.cli.paths import INPUT_PATH
 
 
 @click.command(
@@ -21,7 +22,7 @@ Examples:
 @click.option("--template", is_flag=True, help="Print a card file to fill in, each field explained.")
 @click.option(
     "--update",
-    type=click.Path(path_type=Path),
+    type=INPUT_PATH,
     help="Keep a new revision with the texts in this YAML file; the bundle never changes.",
 )
 @json_option

@@ -8,6 +8,7 @@ from isocenter.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from isocenter.domain.model import ModelVersion
+    from isocenter.errors import IsocenterError
     from isocenter.registry.models import ModelRegistry
 
 
@@ -23,6 +24,7 @@ Examples:
 def command(reference: str, as_json: bool) -> None:
     """Show a version's metrics, lineage, aliases, approvals and what its card misses.
 
+    Reads the bundle's files: if one was changed since it was registered, it says so (exit code 6).
     REFERENCE is NAME (its newest version), NAME:3, NAME@champion or the beginning of a digest (sha256:...).
     """
     from isocenter.home import open_home
@@ -30,11 +32,28 @@ def command(reference: str, as_json: bool) -> None:
 
     registry = open_registry(open_home())
     version = registry.get(reference)
-    found = _collect(registry, version)
+    damage = _damage(registry, version)
+    found = _collect(registry, version) | {"damage": damage and damage.message}
     if as_json:
         print_json(found)
+    else:
+        _print(version, found)
+    if damage is None:
         return
-    _print(version, found)
+    if as_json:
+        raise SystemExit(damage.exit_code)
+    raise damage
+
+
+def _damage(registry: "ModelRegistry", version: "ModelVersion") -> "IsocenterError | None":
+    """What is wrong with the version's record or bundle; None if they are as they were registered."""
+    from isocenter.errors import IntegrityError, NotFoundError
+
+    try:
+        registry.verify(version)
+    except (IntegrityError, NotFoundError) as error:
+        return error
+    return None
 
 
 def _collect(registry: "ModelRegistry", version: "ModelVersion") -> dict[str, Any]:

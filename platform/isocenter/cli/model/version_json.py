@@ -24,11 +24,14 @@ def version_json(version: "ModelVersion") -> dict[str, Any]:
 
 
 def metric_text(value: Any) -> str:
-    """``0.931 (0.902 to 0.957)`` of a metric as it was registered: a number, or value, low and high."""
+    """``0.931 (0.902 to 0.957)`` of a metric as it was registered: a number, or value, low and high.
+
+    A dash stands where an interval would and there is none.
+    """
     found = value if isinstance(value, dict) else {"value": value}
     number, low, high = found.get("value"), found.get("low"), found.get("high")
     if not isinstance(number, int | float):
         return "" if number is None else str(number)
     if isinstance(low, int | float) and isinstance(high, int | float):
         return f"{number:.3f} ({low:.3f} to {high:.3f})"
-    return f"{number:.3f}"
+    return f"{number:.3f}" + (" (–)" if "low" in found else "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isocenter.cli.output import json_option, print_json, progress_console
+from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.home import Home
@@ -25,10 +26,8 @@ Run the same command again after a stop of any kind: it continues. With nothing 
 Exit codes: 3 bad input, 4 the gate refused the model (nothing is registered), 5 a job failed,
 7 this machine lacks something, 130 interrupted."""
 )
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of DICOM files, or a DICOMDIR."
-)
-@click.option("--labels", type=click.Path(path_type=Path), help="Table of labels; without it, folder names.")
+@click.option("--data", required=True, type=INPUT_PATH, help="Folder of DICOM files, or a DICOMDIR.")
+@click.option("--labels", type=INPUT_PATH, help="Table of labels; without it, folder names.")
 @click.option(
     "--classes",
     default="normal,pneumonia",
@@ -46,12 +45,10 @@ Exit codes: 3 bad input, 4 the gate refused the model (nothing is registered), 5
     metavar="FIELD=VALUE",
     help="Another field of the plan, e.g. budget.batch_size=32. May be repeated.",
 )
-@click.option(
-    "--card", type=click.Path(path_type=Path), help="YAML file with the model card's fields that you fill."
-)
+@click.option("--card", type=INPUT_PATH, help="YAML file with the model card's fields that you fill.")
 @click.option(
     "--acceptance",
-    type=click.Path(path_type=Path),
+    type=INPUT_PATH,
     help="YAML file of what the model must reach.  [default: modest floors]",
 )
 @click.option(

@@ -32,5 +32,5 @@ def _estimate(found: Mapping[str, Any]) -> str:
     if found["value"] is None:
         return "not defined"
     if found["low"] is None or found["high"] is None:
-        return f"{found['value']:.3f}"
+        return f"{found['value']:.3f}  (–)"
     return f"{found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})"

@@ -16,7 +16,7 @@ Examples:
 def command(limit: int, as_json: bool) -> None:
     """List the runs of this store, newest first, with their state now."""
     from isocenter.home import open_home
-    from isocenter.pipelines.live_run import look
+    from isocenter.pipelines.live_run import last_line, look
     from isocenter.registry.runs import RunRecords
     from isocenter.storage.database import open_database
 
@@ -49,7 +49,7 @@ def command(limit: int, as_json: bool) -> None:
             live.status.state,
             len(live.run.attempts),
             live.run.created_at.strftime("%Y-%m-%d %H:%M:%S"),
-            (live.status.reason or "").split("\n")[0],
+            last_line(live.status.reason),
         )
         for live in found
     )

@@ -65,10 +65,12 @@ def _text(moment: Any) -> str | None:
 
 
 def _print(body: dict[str, Any]) -> None:
+    from isocenter.pipelines.live_run import last_line
+
     plain = ("id", "name", "target", "backend", "state", "exit_code", "created_at", "started_at", "ended_at")
     print_table(f"Run {body['id']}", ("field", "value"), [(key, body[key]) for key in plain])
     if body["reason"]:
-        click.echo(f"Reason: {body['reason']}")
+        click.echo(f"Reason: {last_line(body['reason'])}")
     inputs = [("channel", name, uri) for name, uri in body["job"].get("inputs", {}).items()]
     print_table("Inputs", ("kind", "name", "where"), inputs)
     attempts = [(a["number"], a["started_at"], a["external_id"]) for a in body["attempts"]]
