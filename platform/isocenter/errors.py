@@ -65,6 +65,20 @@ class EnvironmentFaultError(IsocenterError):
     code = "environment"
 
 
+class TransientFaultError(EnvironmentFaultError):
+    """A service could not be reached, was busy, or failed inside: the same request may work later.
+
+    Args:
+        retry_after_s: how long the service asks to wait; None where it doesn't say.
+    """
+
+    code = "transient"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class PolicyError(IsocenterError):
     """The request is understood and refused by a rule, e.g. a promotion without a complete card."""
 

@@ -56,6 +56,11 @@ class Home:
         return self.root / "lineage.jsonl"
 
     @property
+    def residency(self) -> str | None:
+        """Zone that this store's data must stay in: ``$ISOCENTER_RESIDENCY``; None where none is set."""
+        return os.environ.get("ISOCENTER_RESIDENCY") or None
+
+    @property
     def locks(self) -> Path:
         """Lock files; empty ones may be deleted when nothing runs."""
         return self.root / "locks"

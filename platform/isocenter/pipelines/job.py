@@ -7,11 +7,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import (
     EnvironmentFaultError,
@@ -22,6 +24,8 @@ from isocenter.errors import (
 )
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
+from isocenter.pipelines.staging import fetch, stage, upload
+from isocenter.targets.descriptor import DeploymentDescriptor
 
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
@@ -37,19 +41,30 @@ class JobLauncher:
         target: the target's name, for the records.
         records: the store's records.
         observer: is told what happens.
+        descriptor: of the target; None: jobs run on this machine, on the directories as they are.
     """
 
     backend: Backend
     target: str
     records: Records
     observer: Observer
+    descriptor: DeploymentDescriptor | None = None
 
     def run_for(self, job: TrainingJob, key: str) -> RunId:
         """The run that began this step and did not end well, if it asks for the same; else a new one."""
         found = self.records.runs.open_run_for(key)
-        if found and self.backend.plan(job, found.id).digest == found.submission_digest:
+        if found and self.plan(job, found.id).digest == found.submission_digest:
             return found.id
         return new_run_id()
+
+    def plan(self, job: TrainingJob, run: RunId) -> Submission:
+        """The request that the target would be sent; nothing is copied or asked.
+
+        Raises:
+            InputError: the target can't run such a job.
+            PolicyError: the inputs may not leave their residency zone.
+        """
+        return self.backend.plan(stage(job, self.records.home, self.descriptor).job, run)
 
     def finish(self, step: str, job: TrainingJob, run: RunId, key: str) -> Sequence[Artifact]:
         """Start ``job`` as ``run``, or go on with it, and wait for its end.
@@ -71,10 +86,13 @@ class JobLauncher:
             InputError, IntegrityError, EnvironmentFaultError: the same, and its exit code said so.
             EnvironmentFaultError: the backend lost sight of it.
         """
-        submission = self.backend.plan(job, run)
+        staged = stage(job, self.records.home, self.descriptor)
+        submission = self.backend.plan(staged.job, run)
         record = self.records.runs.create(
-            run, job, self.target, submission.digest, key, backend=self.backend.name
+            run, staged.job, self.target, submission.digest, key, backend=self.backend.name
         )
+        if self.descriptor is not None:
+            upload(staged, self.descriptor)
         handle = self.backend.submit(submission)
         self.records.runs.add_attempt(run, handle)
         self.observer.job_found(step, run, resumed=bool(record.attempts))
@@ -83,6 +101,19 @@ class JobLauncher:
             self.records.runs.set_status(run, status)
             raise _failure(step, run, status)
         return self.backend.outputs(handle)
+
+    def collect(self, left: Sequence[Artifact], folder: Path) -> Mapping[str, Path]:
+        """Directories here with what a job left, by name.
+
+        Args:
+            left: from :meth:`finish`.
+            folder: to copy into, where the job ran elsewhere.
+
+        Raises:
+            IntegrityError: an archive that can't be trusted.
+            TransientFaultError: the target's storage can't be reached.
+        """
+        return {artifact.name: fetch(artifact, folder, self.descriptor) for artifact in left}
 
     def settle(self, run: RunId, outputs: Sequence[Artifact]) -> None:
         """Record that ``run`` succeeded and what it left."""

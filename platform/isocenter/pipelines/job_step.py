@@ -10,6 +10,7 @@ from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import JobFailedError, NotFoundError
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
+from isocenter.pipelines.workspace import workspace
 from isocenter.storage.artifacts import ArtifactStore
 
 
@@ -48,7 +49,9 @@ def job_step(
     def action(execution: Execution) -> Outputs:
         check(execution.results)
         left = launcher.finish(name, job(execution.results), execution.run, execution.key)
-        return {"run": execution.run, **_publish(store, name, left, publishes)}
+        with workspace(launcher.records.home, execution.key) as folder:
+            published = _publish(store, name, launcher.collect(left, folder), publishes)
+        return {"run": execution.run, **published}
 
     def settle(execution: Execution, outputs: Outputs) -> None:
         launcher.settle(execution.run, _artifacts(store, outputs, publishes))
@@ -86,9 +89,8 @@ def _artifacts(
 
 
 def _publish(
-    store: ArtifactStore, name: str, left: Sequence[Artifact], publishes: Mapping[str, MediaType]
+    store: ArtifactStore, name: str, folders: Mapping[str, Path], publishes: Mapping[str, MediaType]
 ) -> dict[str, Any]:
-    folders = {artifact.name: Path(artifact.uri) for artifact in left}
     if missing := publishes.keys() - folders.keys():
         raise JobFailedError(f"The {name} job ended well but left no {' and no '.join(sorted(missing))}.")
     published = [store.publish(folders[part], name=part, media_type=kind) for part, kind in publishes.items()]

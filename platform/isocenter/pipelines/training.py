@@ -1,6 +1,6 @@
 """The six steps from DICOM to a registered model: ingest, validate, train, evaluate, gate, register."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ class TrainingPipeline:
             self.gate_step(),
             Registration(self.request, self.records).step(),
         )
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {"model": self.request.name}
 
     @property
     def _store(self) -> ArtifactStore:
@@ -199,6 +203,10 @@ class TrainingPipeline:
             command=("train",),
             inputs={"dataset": str(self.dataset_path(results["ingest"]))},
             parameters={"plan": self.request.plan_json, "threads": self.request.threads},
+            image=self.request.image,
+            compute=self.request.compute,
+            labels=self._labels,
+            residency=self.records.home.residency,
         )
 
     def evaluate_step(self) -> Step:
@@ -244,6 +252,10 @@ class TrainingPipeline:
                 "model": str(self._store.path(results["train"]["model"]["digest"])),
             },
             parameters=self.request.evaluation_parameters,
+            image=self.request.image,
+            compute=replace(self.request.compute, nodes=1),
+            labels=self._labels,
+            residency=self.records.home.residency,
         )
 
     def gate_step(self) -> Step:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
 from isocenter.pipelines.acceptance import Acceptance
 
@@ -25,6 +26,8 @@ class TrainingRequest:
         threads: CPU threads of training and evaluation; None for all. Part of what makes results
             reproducible to the byte.
         processes: processes that read files at ingest; None for one a core.
+        compute: machines for the jobs; the default is CPUs.
+        image: training image by digest; None for the target's own (on this machine: this environment).
     """
 
     source: Path
@@ -37,6 +40,8 @@ class TrainingRequest:
     threshold_rule: str = "youden"
     threads: int | None = None
     processes: int | None = None
+    compute: Compute = field(default_factory=Compute)
+    image: str | None = None
 
     @property
     def plan_json(self) -> dict[str, Any]:

@@ -128,6 +128,6 @@ def read_descriptor(path: Path) -> Target:
         provider=found.provider,
         region=found.region,
         residency=found.residency,
-        settings=found.settings,
+        settings={**found.settings, "descriptor": found.model_dump(mode="json")},
         origin=path.name,
     )

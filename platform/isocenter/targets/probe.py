@@ -3,14 +3,13 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
+from isocenter.errors import EnvironmentFaultError
 from isocenter.targets.descriptor import DeploymentDescriptor
+from isocenter.targets.file_system import EXTRAS, target_files
 
 _PATIENCE_S = 5
-# URI scheme -> the extra that brings its file system.
-_EXTRAS = {"s3": "aws", "gs": "gcp", "abfs": "azure", "abfss": "azure"}
 
 
 @dataclass(frozen=True)
@@ -45,28 +44,17 @@ def _endpoints(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
 
 
 def _buckets(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
-    import fsspec
-
     for purpose, uri in descriptor.buckets.items():
         what = f"bucket {purpose}"
         scheme = uri.partition("://")[0]
         try:
-            files = fsspec.filesystem(scheme, **_options(descriptor, scheme))
-            there = files.exists(uri)
+            there = bool(target_files(descriptor, uri).exists(uri))
             yield Probe(what, there, uri if there else f"{uri} isn't there, or may not be seen")
-        except ImportError:
-            yield Probe(what, False, f"pip install 'isocenter[{_EXTRAS.get(scheme, scheme)}]'")
+        except (ImportError, EnvironmentFaultError):
+            yield Probe(what, False, f"pip install 'isocenter[{EXTRAS.get(scheme, scheme)}]'")
         except Exception as error:  # each library has errors of its own; a probe reports them all
             yield Probe(
                 what,
                 False,
                 f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}",
             )
-
-
-def _options(descriptor: DeploymentDescriptor, scheme: str) -> dict[str, Any]:
-    endpoint = descriptor.endpoints.get(descriptor.provider)
-    if scheme == "s3" and endpoint:
-        emulated = {"key": "emulated", "secret": "emulated"} if descriptor.emulated else {}
-        return {"endpoint_url": endpoint, "skip_instance_cache": True, **emulated}
-    return {"skip_instance_cache": True}

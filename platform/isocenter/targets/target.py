@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class Target:
     residency: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: str = "built in"
+
+    @property
+    def descriptor(self) -> "DeploymentDescriptor | None":
+        """What was provisioned for it; None for this machine."""
+        if "descriptor" not in self.settings:
+            return None
+        from isocenter.targets.descriptor import DeploymentDescriptor
+
+        return DeploymentDescriptor.model_validate(self.settings["descriptor"])
 
 
 LOCAL = Target(name="local", backend="local", provider="local")

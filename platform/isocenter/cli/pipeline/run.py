@@ -10,6 +10,7 @@ from isocenter.cli.output import json_option, print_json, progress_console
 from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
+    from isocenter.domain.training_job import Compute
     from isocenter.home import Home
     from isocenter.pipelines.training_request import TrainingRequest
     from isocenter.targets import Target
@@ -60,6 +61,13 @@ Exit codes: 3 bad input, 4 the gate refused the model (nothing is registered), 5
 @click.option(
     "--target", default="local", show_default=True, help="Where the jobs run (`isocenter target list`)."
 )
+@click.option("--gpu", default="", metavar="SIZE[xN]", help="GPUs of each machine, e.g. l4 or a100-80x8.")
+@click.option("--nodes", type=click.IntRange(1), default=1, help="Machines that train together.")
+@click.option("--spot", is_flag=True, help="Interruptible machines; training resumes from its checkpoint.")
+@click.option("--max-runtime", default="", metavar="TIME", help="Stop a job after this long, e.g. 6h.")
+@click.option(
+    "--image", default="", metavar="REF@sha256:...", help="Training image.  [default: the target's]"
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of the jobs.  [default: all cores]")
 @click.option("--processes", type=click.IntRange(1), help="Processes that read files.  [default: one a core]")
 @click.option("--dry-run", is_flag=True, help="Print the train job's request as JSON and do nothing.")
@@ -102,6 +110,11 @@ def _request(
     threshold_rule: str,
     threads: int | None,
     processes: int | None,
+    gpu: str,
+    nodes: int,
+    spot: bool,
+    max_runtime: str,
+    image: str,
 ) -> "TrainingRequest":
     from isocenter.cards import read_card_file
     from isocenter.cli.pipeline.plan_override import override
@@ -126,7 +139,18 @@ def _request(
         threshold_rule=check_threshold_rule(threshold_rule),
         threads=threads,
         processes=processes,
+        compute=_compute(gpu, nodes, spot, max_runtime),
+        image=image or None,
     )
+
+
+def _compute(gpu: str, nodes: int, spot: bool, max_runtime: str) -> "Compute":
+    from isocenter.domain.compute_words import parse_duration, parse_gpu
+    from isocenter.domain.training_job import Compute
+
+    size, count = parse_gpu(gpu) if gpu else (None, 0)
+    seconds = parse_duration(max_runtime) if max_runtime else None
+    return Compute(gpu=size, gpu_count=count, nodes=nodes, spot=spot, max_runtime_s=seconds)
 
 
 def _two_names(classes: str) -> tuple[str, str]:
@@ -138,6 +162,7 @@ def _two_names(classes: str) -> tuple[str, str]:
 
 def _run(home: "Home", place: "Target", request: "TrainingRequest") -> Any:
     from isocenter.backends import load_backend
+    from isocenter.backends.patient import PatientBackend
     from isocenter.cli.pipeline.watching import TerminalObserver
     from isocenter.pipelines.job import JobLauncher
     from isocenter.pipelines.records import open_records
@@ -145,9 +170,9 @@ def _run(home: "Home", place: "Target", request: "TrainingRequest") -> Any:
     from isocenter.pipelines.training import PIPELINE, TrainingPipeline
 
     records = open_records(home)
-    backend = load_backend(place.backend, home, place.settings)
+    backend = PatientBackend(load_backend(place.backend, home, place.settings))
     with TerminalObserver(progress_console()) as observer:
-        launcher = JobLauncher(backend, place.name, records, observer)
+        launcher = JobLauncher(backend, place.name, records, observer, place.descriptor)
         steps = TrainingPipeline(request, records, launcher, observer).steps()
         return Runner(records, observer, PIPELINE).run(steps)
 
@@ -163,12 +188,11 @@ def _plan_only(home: "Home", place: "Target", request: "TrainingRequest") -> Map
 
     records = open_records(home)
     backend = load_backend(place.backend, home, place.settings)
-    pipeline = TrainingPipeline(
-        request, records, JobLauncher(backend, place.name, records, Silent()), Silent()
-    )
+    launcher = JobLauncher(backend, place.name, records, Silent(), place.descriptor)
+    pipeline = TrainingPipeline(request, records, launcher, Silent())
     step = pipeline.ingest_step()
     ingested = records.cache.get(step.key({})) or {"dataset": "sha256:" + "0" * 64}
-    submission = backend.plan(pipeline.train_job({"ingest": ingested}), RunId("0" * 26))
+    submission = launcher.plan(pipeline.train_job({"ingest": ingested}), RunId("0" * 26))
     return {
         "target": place.name,
         "backend": submission.backend,

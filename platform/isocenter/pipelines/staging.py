@@ -1,0 +1,160 @@
+"""Bringing a job's inputs to its target, and what it left back: content-named, written once, checked.
+
+The plan of a job on a target names URIs that follow from content, so that it is known before anything is
+copied.
+"""
+
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from isocenter.domain.artifact import Artifact
+from isocenter.domain.training_job import TrainingJob
+from isocenter.errors import IntegrityError, IsocenterError, PolicyError, TransientFaultError
+from isocenter.home import Home
+from isocenter.targets.descriptor import DeploymentDescriptor
+from isocenter.targets.file_system import target_files
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# What of a dataset a job doesn't read: files set aside, and counts of the ingest.
+_KEPT_AT_HOME = frozenset(("quarantine.parquet", "ingest.json"))
+_LARGEST_OUTPUT = 64 << 30
+_MARK = ".complete"
+
+
+@dataclass(frozen=True)
+class StagedJob:
+    """A job as its target will see it.
+
+    Args:
+        job: with URIs for inputs.
+        sources: URI -> the directory here whose files belong there.
+    """
+
+    job: TrainingJob
+    sources: Mapping[str, Path]
+
+
+def stage(job: TrainingJob, home: Home, descriptor: DeploymentDescriptor | None) -> StagedJob:
+    """What ``job`` becomes on a target; nothing is copied.
+
+    Args:
+        job: with directories for inputs.
+        home: the store; its datasets and artifacts are named by content.
+        descriptor: of the target; None: the job runs on this machine, on the directories as they are.
+
+    Raises:
+        PolicyError: the inputs may not leave their residency zone.
+    """
+    if descriptor is None:
+        return StagedJob(job, {})
+    if job.residency and job.residency != descriptor.residency:
+        raise PolicyError(
+            f"The job's data must stay in {job.residency!r}; the target {descriptor.name} lies in"
+            f" {descriptor.residency or 'no known zone'!r}.",
+            hint="Choose a target in that zone: isocenter target list.",
+        )
+    places = {channel: _place(Path(path), home, descriptor) for channel, path in job.inputs.items()}
+    sources = {places[channel]: Path(path) for channel, path in job.inputs.items()}
+    return StagedJob(replace(job, inputs=places), sources)
+
+
+def _place(path: Path, home: Home, descriptor: DeploymentDescriptor) -> str:
+    kind = "datasets" if path.is_relative_to(home.datasets) else "artifacts"
+    bucket = descriptor.buckets["data" if kind == "datasets" else "models"]
+    return f"{bucket}/{kind}/{path.name}"
+
+
+def upload(staged: StagedJob, descriptor: DeploymentDescriptor) -> None:
+    """Copy the inputs of ``staged`` to its target, unless they are there.
+
+    The mark that a file set is whole is written last: an upload that was killed is done again.
+
+    Raises:
+        TransientFaultError: the target's storage can't be reached.
+    """
+    for uri, source in staged.sources.items():
+        files = target_files(descriptor, uri)
+        with _explained(descriptor):
+            if files.exists(f"{uri}/{_MARK}"):
+                continue
+            for path in _to_copy(source):
+                files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
+            files.pipe_file(f"{uri}/{_MARK}", b"")
+
+
+def _to_copy(source: Path) -> Iterator[Path]:
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and path.name not in _KEPT_AT_HOME:
+            yield path
+
+
+def fetch(artifact: Artifact, folder: Path, descriptor: DeploymentDescriptor | None) -> Path:
+    """The files of what a job left, in a directory here.
+
+    Args:
+        artifact: as the backend's ``outputs`` named it; a URI that ends in ``.tar.gz`` is unpacked.
+        folder: to copy into.
+        descriptor: of the target; None: the files are here already.
+
+    Raises:
+        IntegrityError: an archive that reaches outside of its folder, or is larger than any model.
+        TransientFaultError: the target's storage can't be reached.
+    """
+    if descriptor is None:
+        return Path(artifact.uri)
+    files = target_files(descriptor, artifact.uri)
+    target = folder / artifact.name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    with _explained(descriptor):
+        if artifact.uri.endswith(".tar.gz"):
+            packed = folder / f"{artifact.name}.tar.gz"
+            files.get_file(artifact.uri, str(packed))
+            _unpack(packed, target)
+            packed.unlink()
+        else:
+            _download(files, artifact.uri, target)
+    return target
+
+
+def _download(files: "AbstractFileSystem", uri: str, target: Path) -> None:
+    root = files._strip_protocol(uri).rstrip("/")
+    for found in files.find(root):
+        name = PurePosixPath(found.removeprefix(root).lstrip("/"))
+        if ".." in name.parts:
+            raise IntegrityError("What the job left has a file outside of its folder.")
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(found, str(path))
+
+
+def _unpack(packed: Path, target: Path) -> None:
+    try:
+        with tarfile.open(packed, "r:gz") as archive:
+            members = archive.getmembers()
+            if sum(member.size for member in members) > _LARGEST_OUTPUT:
+                raise IntegrityError("What the job left is larger than any model.")
+            archive.extractall(target, members, filter="data")
+    except tarfile.TarError as error:
+        raise IntegrityError("What the job left is no archive that can be unpacked.") from error
+
+
+@contextmanager
+def _explained(descriptor: DeploymentDescriptor) -> Iterator[None]:
+    """Storage faults as ours: they may pass, and the same command continues."""
+    try:
+        yield
+    except IsocenterError:
+        raise
+    except Exception as error:  # each file system has errors of its own
+        raise TransientFaultError(
+            f"The storage of {descriptor.name} can't be reached: {type(error).__name__}.",
+            hint="isocenter target check looks at it; the same command again continues.",
+        ) from error
