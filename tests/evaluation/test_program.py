@@ -245,8 +245,8 @@ def test_validation_images_of_one_class(chain: ModuleType, trained: Any, tmp_pat
     ("parameters", "text"),
     [
         ({"threshold_rule": "best"}, "No threshold rule 'best'"),
-        ({"bootstrap_replicates": 5}, "'bootstrap_replicates'"),
-        ({"treshold_rule": "youden"}, "'treshold_rule'"),
+        ({"bootstrap_replicates": 5}, "bootstrap_replicates"),
+        ({"treshold_rule": "youden"}, "treshold_rule is no field here"),
     ],
 )
 def test_wrong_parameters(

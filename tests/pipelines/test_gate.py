@@ -128,7 +128,7 @@ def test_default_acceptance_refuses_a_coin() -> None:
         ("rules: [{metric: auroc, min: 0.1, slice: {attribute: name}}]", "attribute"),
         ("rules: [{metric: auroc, min: 0.1, typo: 1}]", "typo"),
         ("rules: {", "can't be read"),
-        ("- 1", "top level"),
+        ("- 1", "the whole must be"),
     ],
 )
 def test_wrong_acceptance_file(tmp_path: Path, text: str, message: str) -> None:

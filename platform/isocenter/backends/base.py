@@ -7,7 +7,7 @@ Waiting, retrying, resuming, registering and auditing live above this interface,
 import enum
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobStatus, RunId
@@ -46,8 +46,15 @@ class Capability(enum.StrEnum):
 class Backend(Protocol):
     """The adapter that talks to one service."""
 
-    name: ClassVar[str]
-    capabilities: ClassVar[frozenset[Capability]]
+    @property
+    def name(self) -> str:
+        """Name of the backend, as in a target."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its service can do."""
+        ...
 
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
         """The exact request that ``submit`` would send. Pure: no network, credentials, clock or disk.
