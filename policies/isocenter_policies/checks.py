@@ -47,7 +47,7 @@ def _python_outcomes(document: Document) -> Iterator[Outcome]:
             # A check may change what it is given, so each gets its own.
             conf = {**hclify(entity.body), **_FIRST_LINE}
             if isinstance(check, Rule):
-                check.look_at(entity.address, document.content["resource"])
+                check.look_at(entity.address, document.content)
             try:
                 result = check.run(str(document.path), conf, entity.name, entity.kind, {})["result"]
             except Exception:

@@ -98,17 +98,27 @@ class Rule(BaseResourceCheck):  # type: ignore[misc]
             supported_resources=self.kinds,
         )
         self._address = ""
-        self._resources: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}
+        self._content: Mapping[str, Any] = {}
         self.severity = severity  # type: ignore[misc]  # checkov sets it to None
 
-    def look_at(self, address: str, resources: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    def look_at(self, address: str, content: Mapping[str, Any]) -> None:
         """Say which resource of which document comes next; the scan does."""
-        self._address, self._resources = address, resources
+        self._address, self._content = address, content
+
+    def resources(self, kind: str) -> dict[str, Body]:
+        """The document's resources of this kind, by their address."""
+        named = self._content.get("resource", {}).get(kind, {})
+        return {f"{kind}.{name}": Body(body) for name, body in named.items()}
 
     def referring(self, kind: str) -> list[Body]:
         """The resources of this kind that refer to the one at hand."""
         reference = re.compile(re.escape(self._address) + r"\b(?!-)")
-        return [Body(body) for body in self._resources.get(kind, {}).values() if reference.search(str(body))]
+        return [body for body in self.resources(kind).values() if reference.search(str(body.content))]
+
+    def providers(self, name: str) -> list[Body]:
+        """The document's providers of this name; the default one comes first."""
+        found = Body(self._content.get("provider", {})).blocks(name)
+        return sorted(found, key=lambda provider: provider.get("alias") is not None)
 
     def holds(self, body: Body) -> bool | None:
         """Whether a resource keeps the rule; None where the rule isn't about it."""

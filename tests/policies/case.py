@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ class Case:
         kind: of the resource.
         good: body that keeps the rule; None where no resource of this kind may be.
         bad: setting -> value that breaks the rule, one at a time; "" stands for the whole body.
-        beside: what the good resource needs beside it: kind -> body, in which "@" refers to the resource.
+        beside: what the good resource needs beside it: kind -> body, in which "@" refers to the resource and
+            "@KIND" to the neighbour of that kind; of a provider, the default one.
         bad_beside: what stands beside a resource that breaks the rule.
     """
 
@@ -55,8 +57,10 @@ def changed(body: Mapping[str, Any], path: str, value: Any) -> Body:
 
 
 def referring(body: Mapping[str, Any], address: str) -> Body:
-    """``body`` with a reference to ``address`` for each "@"."""
-    found: Body = json.loads(json.dumps(body).replace('"@"', json.dumps(f"${{{address}.id}}")))
+    """``body`` with a reference to ``address`` for each "@", to its neighbour for each "@KIND"."""
+    name = address.partition(".")[2]
+    text = re.sub(r'"@(\w+)"', rf'"${{\1.{name}_beside.id}}"', json.dumps(body))
+    found: Body = json.loads(text.replace('"@"', json.dumps(f"${{{address}.id}}")))
     return found
 
 

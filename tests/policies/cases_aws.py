@@ -584,4 +584,56 @@ CASES = (
         {"allowed_account_ids": [ACCOUNT]},
         {"allowed_account_ids": GONE},
     ),
+    Case("aws/bucket_website", "aws_s3_bucket", BUCKET, {"website": {"index_document": "index.html"}}),
+    Case("aws/bucket_website", "aws_s3_bucket_website_configuration", None, NEVER),
+    Case(
+        "aws/bucket_cors",
+        "aws_s3_bucket_cors_configuration",
+        {"cors_rule": [{"allowed_origins": ["https://viewer.hospital.example"]}]},
+        {"cors_rule.0.allowed_origins": ["*"]},
+    ),
+    Case(
+        "aws/residency",
+        "provider.aws",
+        {"region": "eu-west-1"},
+        {"region": "us-east-1"},
+        beside={"provider.aws": {"region": "eu-central-1"}},
+        bad_beside={"provider.aws": {"region": "eu-central-1"}},
+    ),
+    Case(
+        "aws/residency",
+        "aws_secretsmanager_secret",
+        {"region": "eu-central-1", "replica": [{"region": "eu-west-1"}]},
+        {"region": "eu-west-2", "replica.0.region": "us-east-1"},
+    ),
+    Case(
+        "aws/rule_named",
+        "aws_vpc_security_group_ingress_rule",
+        RULE,
+        {
+            "ip_protocol": "-1",
+            "": {"ip_protocol": "tcp", "from_port": 0, "to_port": 65535},
+        },
+    ),
+    Case(
+        "aws/rule_named",
+        "aws_security_group",
+        {"ingress": [{"protocol": "tcp", "from_port": 443, "to_port": 443}]},
+        {"ingress.0.protocol": "-1", "egress": [{"protocol": "udp", "from_port": 1, "to_port": 65535}]},
+    ),
+    Case(
+        "aws/versions_kept",
+        "aws_s3_bucket_lifecycle_configuration",
+        {"rule": [{"noncurrent_version_expiration": [{"noncurrent_days": 90}]}]},
+        {
+            "rule.0.noncurrent_version_expiration.0.noncurrent_days": 1,
+            "rule.0.noncurrent_version_expiration.0": {"newer_noncurrent_versions": 1},
+        },
+    ),
+    Case(
+        "aws/name_servers",
+        "aws_vpc_dhcp_options",
+        {"domain_name_servers": ["AmazonProvidedDNS"]},
+        {"domain_name_servers": ["AmazonProvidedDNS", "8.8.8.8"]},
+    ),
 )

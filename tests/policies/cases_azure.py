@@ -29,6 +29,14 @@ DENY_ALL = {
     "destination_port_range": "*",
     "protocol": "*",
 }
+CLUSTER_RULE = {
+    "access": "Allow",
+    "direction": "Inbound",
+    "destination_address_prefix": "10.42.64.0/19",
+    "destination_port_range": "*",
+    "protocol": "*",
+}
+GROUP = {"azurerm_resource_group": {"location": "westeurope"}}
 NETWORK = {"outbound_type": "none", "network_policy": "cilium"}
 
 CASES = (
@@ -465,5 +473,109 @@ CASES = (
         "azurerm_key_vault_key",
         {"lifecycle": {"prevent_destroy": True}},
         {"lifecycle": GONE},
+    ),
+    Case("azure/storage_no_nfs", "azurerm_storage_account", ACCOUNT, {"nfsv3_enabled": True}),
+    Case(
+        "azure/storage_firewall_own",
+        "azurerm_storage_account",
+        {
+            "network_rules": {
+                "private_link_access": [
+                    {"endpoint_resource_id": "${azurerm_machine_learning_workspace.w.id}"},
+                ]
+            }
+        },
+        {
+            "network_rules.private_link_access.0.endpoint_resource_id": "/subscriptions/x/workspaces/y",
+            "network_rules.private_link_access.0.endpoint_tenant_id": "other",
+        },
+    ),
+    Case(
+        "azure/storage_firewall_own",
+        "azurerm_storage_account_network_rules",
+        {"default_action": "Deny"},
+        {"private_link_access": [{"endpoint_resource_id": "${data.azurerm_x.y.id}"}]},
+    ),
+    Case(
+        "azure/storage_cors",
+        "azurerm_storage_account",
+        {"blob_properties": {"cors_rule": [{"allowed_origins": ["https://viewer.hospital.example"]}]}},
+        {
+            "blob_properties.cors_rule.0.allowed_origins": ["*"],
+            "share_properties": {"cors_rule": [{"allowed_origins": ["https://a.example", "https://*"]}]},
+        },
+    ),
+    Case(
+        "azure/storage_routing",
+        "azurerm_storage_account",
+        {"routing": {"choice": "MicrosoftRouting"}},
+        {"routing.publish_internet_endpoints": True, "routing.choice": "InternetRouting"},
+    ),
+    Case(
+        "azure/storage_signed_links",
+        "azurerm_storage_account",
+        {"sas_policy": {"expiration_action": "Block", "expiration_period": "00.01:00:00"}},
+        {
+            "sas_policy": GONE,
+            "sas_policy.expiration_action": "Log",
+            "sas_policy.expiration_period": "07.00:00:00",
+        },
+    ),
+    Case("azure/storage_website", "azurerm_storage_account", ACCOUNT, {"static_website": {}}),
+    Case("azure/storage_website", "azurerm_storage_account_static_website", None, NEVER),
+    Case(
+        "azure/versions_kept",
+        "azurerm_storage_management_policy",
+        {"rule": [{"actions": {"version": {"delete_after_days_since_creation": 90}}}]},
+        {"rule.0.actions.version.delete_after_days_since_creation": 1},
+    ),
+    Case(
+        "azure/rule_named",
+        "azurerm_network_security_rule",
+        {**RULE, "protocol": "Tcp", "destination_port_range": "443"},
+        {
+            "protocol": "*",
+            "destination_port_range": "*",
+            "destination_port_ranges": ["443", "0-65535"],
+        },
+    ),
+    Case(
+        "azure/rule_named",
+        "azurerm_network_security_rule",
+        {**CLUSTER_RULE, "source_address_prefixes": ["10.42.64.0/19", "172.24.0.0/14"]},
+        {"source_address_prefixes": ["10.42.0.0/19"]},
+        beside={
+            "azurerm_subnet": {"address_prefixes": ["10.42.64.0/19"]},
+            "azurerm_kubernetes_cluster": {
+                "network_profile": {"pod_cidr": "172.24.0.0/14"},
+                "default_node_pool": {"vnet_subnet_id": "@azurerm_subnet"},
+            },
+        },
+    ),
+    Case(
+        "azure/name_servers",
+        "azurerm_virtual_network",
+        {"dns_servers": ["10.42.0.4", "168.63.129.16"]},
+        {"dns_servers": ["10.42.0.4", "8.8.8.8"]},
+    ),
+    Case(
+        "azure/aks_publishes_nothing",
+        "azurerm_kubernetes_cluster",
+        {"web_app_routing": {"default_nginx_controller": "Internal"}},
+        {"http_application_routing_enabled": True, "web_app_routing.default_nginx_controller": GONE},
+    ),
+    Case(
+        "azure/aks_upgrades",
+        "azurerm_kubernetes_cluster",
+        {"automatic_upgrade_channel": "patch", "node_os_upgrade_channel": "NodeImage"},
+        {"automatic_upgrade_channel": GONE, "node_os_upgrade_channel": "None"},
+    ),
+    Case(
+        "azure/residency",
+        "azurerm_container_registry",
+        {"location": "North Europe", "georeplications": [{"location": "westeurope"}]},
+        {"location": "eastus", "georeplications.0.location": "uksouth"},
+        beside=GROUP,
+        bad_beside=GROUP,
     ),
 )

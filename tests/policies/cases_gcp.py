@@ -464,4 +464,125 @@ CASES = (
         {"default_labels": LABELS},
         {"default_labels.cost-centre": GONE, "default_labels": GONE},
     ),
+    Case("gcp/bucket_website", "google_storage_bucket", BUCKET, {"website": {"main_page_suffix": "a.html"}}),
+    Case(
+        "gcp/bucket_cors",
+        "google_storage_bucket",
+        {"cors": [{"origin": ["https://viewer.hospital.example"]}]},
+        {"cors.0.origin": ["https://viewer.hospital.example", "*"]},
+    ),
+    Case(
+        "gcp/residency",
+        "google_storage_bucket",
+        {"location": "EUROPE-WEST1"},
+        {
+            "location": "us-east1",
+            "": {"location": "US"},
+            "custom_placement_config": {"data_locations": ["europe-west1", "us-east1"]},
+        },
+    ),
+    Case(
+        "gcp/residency",
+        "google_kms_key_ring",
+        {"location": "europe-west4"},
+        {"location": "global"},
+    ),
+    Case(
+        "gcp/residency",
+        "google_bigquery_dataset",
+        {"location": "EU"},
+        {"location": GONE},
+    ),
+    Case(
+        "gcp/residency",
+        "google_secret_manager_secret",
+        {"replication": {"user_managed": {"replicas": [{"location": "europe-west4"}]}}},
+        {"replication.user_managed.replicas.0.location": "us-east4"},
+    ),
+    Case(
+        "gcp/residency",
+        "google_workbench_instance",
+        {"location": "europe-west4-b"},
+        {"location": "us-east4-a"},
+    ),
+    Case(
+        "gcp/versions_kept",
+        "google_storage_bucket",
+        {
+            "lifecycle_rule": [
+                {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 7}},
+                {"action": {"type": "Delete"}, "condition": {"age": 2562, "with_state": "LIVE"}},
+                {"action": {"type": "Delete"}, "condition": {"days_since_noncurrent_time": 90}},
+            ]
+        },
+        {
+            "lifecycle_rule.1.condition.with_state": "ANY",
+            "lifecycle_rule.2.condition.days_since_noncurrent_time": 0,
+            "lifecycle_rule.2.condition": {"num_newer_versions": 3},
+        },
+    ),
+    Case(
+        "gcp/alert_rate",
+        "google_monitoring_alert_policy",
+        {"alert_strategy": {"notification_rate_limit": {"period": "300s"}}},
+        {"alert_strategy.notification_rate_limit.period": "86400s"},
+    ),
+    Case(
+        "gcp/gke_posture",
+        "google_container_cluster",
+        {"security_posture_config": {"mode": "BASIC"}},
+        {"security_posture_config.mode": "DISABLED", "security_posture_config": GONE},
+    ),
+    Case(
+        "gcp/gke_upgrades",
+        "google_container_cluster",
+        {"release_channel": {"channel": "REGULAR"}},
+        {"release_channel.channel": "UNSPECIFIED", "release_channel": GONE},
+    ),
+    Case(
+        "gcp/gke_upgrades",
+        "google_container_node_pool",
+        {"management": {"auto_upgrade": True}},
+        {"management.auto_upgrade": False},
+    ),
+    Case(
+        "gcp/node_image",
+        "google_container_node_pool",
+        {"node_config": {"image_type": "COS_CONTAINERD"}},
+        {"node_config.image_type": "UBUNTU_CONTAINERD", "node_config": GONE},
+    ),
+    Case(
+        "gcp/registry_writers",
+        "google_artifact_registry_repository_iam_member",
+        {
+            "repository": "${google_artifact_registry_repository.registry_models_1.name}",
+            "member": "${google_service_account.identity_pipeline_1.member}",
+            "role": "roles/artifactregistry.writer",
+        },
+        {
+            "member": "${google_service_account.identity_training_1.member}",
+            "repository": "${google_artifact_registry_repository.registry_images_1.name}",
+        },
+    ),
+    Case(
+        "gcp/registry_writers",
+        "google_project_iam_member",
+        {
+            "member": "${google_service_account.identity_ci-deploy_1.member}",
+            "role": "roles/artifactregistry.admin",
+        },
+        {"member": "${google_service_account.kubernetes_nodes_1.member}"},
+    ),
+    Case(
+        "gcp/network_regional",
+        "google_compute_network",
+        {"routing_mode": "REGIONAL"},
+        {"routing_mode": "GLOBAL"},
+    ),
+    Case(
+        "gcp/name_servers",
+        "google_dns_policy",
+        {"alternative_name_server_config": {"target_name_servers": [{"ipv4_address": "10.41.0.2"}]}},
+        {"alternative_name_server_config.target_name_servers.0.ipv4_address": "8.8.8.8"},
+    ),
 )

@@ -21,6 +21,8 @@ CASES = (
 )
 # So that something passes in a document with nothing else.
 FILLER = {"aws_kms_key": {"filler": {"enable_key_rotation": True}}}
+# For rules that ask in which region the deployment is.
+PROVIDERS = {"aws": [{"region": "eu-central-1"}], "google": [{"region": "europe-west4"}]}
 
 
 class Documents:
@@ -33,7 +35,8 @@ class Documents:
     def add(self, kind: str, name: str, body: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
         """Place a body, return its address; what isn't a resource gets a document of its own."""
         if kind.startswith("provider."):
-            self.own.append({"provider": {kind.removeprefix("provider."): [{**body, "alias": name}]}})
+            first = [beside[kind]] if kind in beside else []
+            self.own.append({"provider": {kind.removeprefix("provider."): [*first, {**body, "alias": name}]}})
         elif kind == "output":
             self.own.append({"output": {name: body}})
         elif kind == "terraform.backend":
@@ -50,7 +53,8 @@ class Documents:
 
     def write(self, folder: Path) -> list[Path]:
         paths = [folder / "shared.tf.json", *(folder / f"{n}.tf.json" for n in range(len(self.own)))]
-        for path, content in zip(paths, [{"resource": self.shared}, *self.own], strict=True):
+        shared = {"resource": self.shared, "provider": PROVIDERS}
+        for path, content in zip(paths, [shared, *self.own], strict=True):
             path.write_text(json.dumps({"resource": FILLER, **content}))
         return paths
 

@@ -162,6 +162,25 @@ _ALL: tuple[Mutation, ...] = (
     _m(9, "eks_cluster", "kubernetes/cluster", "enabled_cluster_log_types", ["api"]),
     _m(1, "eks_cluster", "kubernetes/cluster", "encryption_config", REMOVED),
     _m(29, "launch_template", "kubernetes/system-template", "metadata_options.http_tokens", "optional"),
+    _m(5, "s3_bucket", "storage/data/bucket", "website", {"index_document": "index.html"}),
+    _m(
+        5,
+        "s3_bucket",
+        "storage/data/bucket",
+        "cors_rule",
+        [{"allowed_origins": ["*"], "allowed_methods": ["GET"]}],
+    ),
+    _m(32, "s3_bucket", "storage/data-copy/bucket", "region", "us-east-1"),
+    _m(1, "kms_key", "keys/replica", "region", "us-east-1"),
+    _m(20, "vpc_security_group_ingress_rule", "network/peers-in", "from_port", 0),
+    _m(20, "vpc_security_group_ingress_rule", "network/to-endpoints-in", "ip_protocol", "-1"),
+    _m(
+        3,
+        "s3_bucket_lifecycle_configuration",
+        "storage/data/lifecycle",
+        "rule.0.noncurrent_version_expiration.0.noncurrent_days",
+        1,
+    ),
 )
 
 _BEYOND_PARITY = {
@@ -170,6 +189,16 @@ _BEYOND_PARITY = {
     ("aws_eks_cluster", "enabled_cluster_log_types"),
     ("aws_eks_cluster", "encryption_config"),
     ("aws_launch_template", "metadata_options.http_tokens"),
+    ("aws_s3_bucket", "website"),
+    ("aws_s3_bucket", "cors_rule"),
+    ("aws_s3_bucket", "region"),
+    ("aws_kms_key", "region"),
+    ("aws_vpc_security_group_ingress_rule", "from_port"),
+    ("aws_vpc_security_group_ingress_rule", "ip_protocol"),
+    (
+        "aws_s3_bucket_lifecycle_configuration",
+        "rule.0.noncurrent_version_expiration.0.noncurrent_days",
+    ),
 }
 
 

@@ -416,16 +416,15 @@ LEFT_TO_POLICY: tuple[Mutation, ...] = (
     Mutation(5, _BUCKET, _DATA, "website", {"main_page_suffix": "index.html"}),
     Mutation(5, _BUCKET, _DATA, "cors", [{"origin": ["*"], "method": ["GET"]}]),
     Mutation(32, _BUCKET, "storage/data-copy/bucket", "location", "us-east1"),
+    Mutation(1, "google_kms_key_ring", "keys/ring", "location", "global"),
+    Mutation(28, _SECRET, "secrets/site-secret", "replication.user_managed.replicas.1.location", "us-east1"),
     Mutation(3, _BUCKET, _DATA, "lifecycle_rule.1.condition.days_since_noncurrent_time", 0),
     Mutation(
         13, _ALARM, "audit/unauthorized-alarm", "alert_strategy.notification_rate_limit.period", "86400s"
     ),
-    Mutation(13, _ALARM, "audit/unauthorized-alarm", "severity", "WARNING"),
-    Mutation(20, _FIREWALL, "network/firewall/to-inside", "priority", 65535),
-    Mutation(29, _CLUSTER, "kubernetes/cluster", "release_channel", REMOVED),
+    Mutation(29, _CLUSTER, "kubernetes/cluster", "release_channel.channel", "UNSPECIFIED"),
     Mutation(29, _CLUSTER, "kubernetes/cluster", "security_posture_config.mode", "DISABLED"),
     Mutation(29, _NODES, "kubernetes/system/pool", "node_config.image_type", "UBUNTU_CONTAINERD"),
-    Mutation(29, _NOTEBOOK, "compute/notebook/instance", "gce_setup.metadata.idle-timeout-seconds", REMOVED),
     Mutation(
         30,
         "google_artifact_registry_repository_iam_member",
@@ -434,4 +433,11 @@ LEFT_TO_POLICY: tuple[Mutation, ...] = (
         "roles/artifactregistry.writer",
     ),
     Mutation(16, _NETWORK, "network/vpc", "routing_mode", "GLOBAL"),
+    Mutation(
+        18,
+        "google_dns_policy",
+        "network/google/dns",
+        "alternative_name_server_config",
+        {"target_name_servers": [{"ipv4_address": "8.8.8.8"}]},
+    ),
 )
