@@ -64,6 +64,9 @@ VERBS: Mapping[str, Verb | Group] = {
             "promote": Verb(
                 "isocenter.cli.model.promote:command", "Move an alias to a version, with a reason."
             ),
+            "mirror": Verb(
+                "isocenter.cli.model.mirror:command", "Carry versions to their targets' own registries."
+            ),
         },
     ),
     "pipeline": Group(

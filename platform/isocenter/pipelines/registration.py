@@ -31,10 +31,12 @@ class Registration:
     Args:
         request: what the user asks.
         records: the store's records.
+        mirror_to: target whose own registry is to hold the version too; None for none.
     """
 
     request: TrainingRequest
     records: Records
+    mirror_to: str | None = None
 
     def step(self) -> Step:
         """The register step."""
@@ -65,6 +67,7 @@ class Registration:
             run=results["train"]["run"],
             metrics={name: estimate.model_dump() for name, estimate in evaluation.metrics.items()},
             card=card,
+            mirror_to=self.mirror_to,
         )
         registry.set_alias(version, Alias.CHALLENGER, current_actor(), "registered by the training pipeline")
         return {

@@ -80,13 +80,32 @@ def upload(staged: StagedJob, descriptor: DeploymentDescriptor) -> None:
         TransientFaultError: the target's storage can't be reached.
     """
     for uri, source in staged.sources.items():
-        files = target_files(descriptor, uri)
-        with _explained(descriptor):
-            if files.exists(f"{uri}/{_MARK}"):
-                continue
-            for path in _to_copy(source):
-                files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
-            files.pipe_file(f"{uri}/{_MARK}", b"")
+        _upload(source, uri, descriptor)
+
+
+def upload_artifact(folder: Path, descriptor: DeploymentDescriptor) -> str:
+    """Copy a published artifact to a target's bucket of models, unless it is there; its URI.
+
+    Args:
+        folder: of the artifact in this store, named by its digest.
+        descriptor: of the target.
+
+    Raises:
+        TransientFaultError: the target's storage can't be reached.
+    """
+    uri = f"{descriptor.buckets['models']}/artifacts/{folder.name}"
+    _upload(folder, uri, descriptor)
+    return uri
+
+
+def _upload(source: Path, uri: str, descriptor: DeploymentDescriptor) -> None:
+    files = target_files(descriptor, uri)
+    with _explained(descriptor):
+        if files.exists(f"{uri}/{_MARK}"):
+            return
+        for path in _to_copy(source):
+            files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
+        files.pipe_file(f"{uri}/{_MARK}", b"")
 
 
 def _to_copy(source: Path) -> Iterator[Path]:

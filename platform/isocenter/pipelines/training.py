@@ -49,8 +49,13 @@ class TrainingPipeline:
             self.train_step(),
             self.evaluate_step(),
             self.gate_step(),
-            Registration(self.request, self.records).step(),
+            Registration(self.request, self.records, self._mirror_to).step(),
         )
+
+    @property
+    def _mirror_to(self) -> str | None:
+        """A deployed target has a registry of its own; this machine has not."""
+        return self.launcher.target if self.launcher.descriptor is not None else None
 
     @property
     def _labels(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from isocenter.home import Home
 from isocenter.registry import alias_records, card_records
 from isocenter.registry.card_records import CardRevision
 from isocenter.registry.lookup import VersionLookup
+from isocenter.registry.mirror_records import want_mirror
 from isocenter.registry.reference import ModelReference, check_model_name, parse_reference
 from isocenter.storage import schema
 from isocenter.storage.artifacts import ArtifactStore
@@ -54,6 +55,7 @@ class ModelRegistry:
         metrics: Mapping[str, Any],
         card: ModelCard,
         actor: str | None = None,
+        mirror_to: str | None = None,
     ) -> ModelVersion:
         """Make the next version of the model ``name`` from a published bundle.
 
@@ -67,6 +69,7 @@ class ModelRegistry:
             metrics: JSON-able numbers to show in lists.
             card: the card that is in the bundle; its revision 1.
             actor: who registers; None is the current actor.
+            mirror_to: target whose own registry is to hold it too; None for none.
 
         Raises:
             InputError: the name can't name a model.
@@ -84,10 +87,19 @@ class ModelRegistry:
             told = {"metrics": dict(metrics), "created_by": who, "created_at": now}
             version = self._insert(connection, name, facts | told)
             card_records.add_revision(connection, version, 1, card, who, now)
+            if mirror_to is not None:
+                want_mirror(self._database, connection, version, mirror_to)
             details = {"artifact": artifact.digest, "dataset": dataset_digest, "run": run}
             details |= {"metrics": digest_json(dict(metrics)), "card": _digest(card)}
             self._audit(connection, "model.register", version, who, details, now)
         return version
+
+    def mirror(self, version: ModelVersion, target: str) -> None:
+        """Have ``version`` mirrored to ``target`` from now on (:mod:`isocenter.mirrors.delivery`)."""
+        with self._locked(version.name) as connection:
+            want_mirror(self._database, connection, version, target)
+            now = datetime.now(UTC)
+            self._audit(connection, "model.mirror", version, current_actor(), {"target": target}, now)
 
     def get(self, reference: str) -> ModelVersion:
         """The version that ``reference`` names.

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The Alembic revision that this code reads and writes."""
 
 
@@ -179,6 +179,21 @@ approvals = Table(
     Column("actor", _NAME, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    _version_key(),
+)
+
+# Where a version is to be mirrored, and how far that got: what is due is the difference from the registry.
+model_mirrors = Table(
+    "model_mirrors",
+    metadata,
+    Column("model", _NAME, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("target", _NAME, primary_key=True),
+    Column("provider_id", Text),
+    Column("carried", _DIGEST),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("tried_at", UtcDateTime),
     _version_key(),
 )
 

@@ -40,6 +40,8 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
 
 def _options(descriptor: DeploymentDescriptor, scheme: str) -> dict[str, Any]:
     """Where an emulated target's buckets are; nothing for a real one."""
+    if scheme == "file":  # a mounted share
+        return {"auto_mkdir": True}
     address = descriptor.endpoints.get(f"{descriptor.provider}-storage") or descriptor.endpoints.get(
         descriptor.provider
     )
