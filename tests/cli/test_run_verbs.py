@@ -110,3 +110,34 @@ def test_job_killed_from_outside_is_shown_as_failed(
     shown = json.loads(isocenter_cli("run", "show", running, "--json").stdout)
     assert shown["state"] == "failed"
     assert "killed" in shown["reason"]
+
+
+def test_resume_follows_a_job_whose_client_is_gone(home: Home, isocenter_cli: Cli, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    source = (
+        "import pathlib, sys, time\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
+        "print('almost'); sys.exit('The plan asks for the moon.')"
+    )
+    database = open_database(home)
+    records, run = RunRecords(database), new_run_id()
+    backend = load_backend("local", home, {"entry_point": ()})
+    job = TrainingJob("train", (sys.executable, "-c", source))
+    submission = backend.plan(job, run)
+    records.create(run, job, "local", submission.digest, backend="local")
+    records.add_attempt(run, backend.submit(submission))
+    database.close()
+    resumed = subprocess.Popen(
+        [sys.executable, "-m", "isocenter.cli.main", "run", "resume", run],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    go.touch()
+    out, err = resumed.communicate(timeout=60)
+    assert resumed.returncode == 5, err
+    assert "almost" in out
+    assert "The plan asks for the moon." in err
+    (listed,) = json.loads(isocenter_cli("run", "list", "--json").stdout)
+    assert listed["state"] == "failed"
+    assert isocenter_cli("run", "resume", "01ABC").returncode == 3

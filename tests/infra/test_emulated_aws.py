@@ -113,13 +113,15 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     if not (shutil.which("terraform") or shutil.which("tofu")):
         pytest.skip("LACKS: terraform or tofu, for deploying to an emulated AWS")
-    if find_provider("aws", os.environ) is None:
+    provider = find_provider("aws", os.environ)
+    if provider is None:
         pytest.skip("LACKS: the AWS provider on disk (set TF_PLUGIN_DIR), for deploying to an emulated AWS")
     root = tmp_path_factory.mktemp("emulated")
     (root / "deployments").mkdir()
     shutil.copy(DEPLOYMENTS / f"{NAME}.yaml", root / "deployments")
     without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    made = Place(root, without | {"ISOCENTER_HOME": str(root / "store"), "PYTHONUNBUFFERED": "1"})
+    own = {"ISOCENTER_HOME": str(root / "store"), "TF_PLUGIN_DIR": str(provider.plugin_dir)}
+    made = Place(root, without | own | {"PYTHONUNBUFFERED": "1"})
     yield made
     pid = made.server["pid"]
     os.kill(pid, signal.SIGKILL)

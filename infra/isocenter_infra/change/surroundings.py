@@ -54,13 +54,14 @@ def _emulated(intent: Intent, document: Mapping[str, Any], notice: Callable[[str
     from isocenter_infra.emulator.aws import CREDENTIALS, emulated_document
     from isocenter_infra.emulator.server import ensure_server
 
-    provider = find_provider("aws", os.environ)
+    home = open_home()
+    provider = find_provider("aws", os.environ, home.root / "provider-aws")
     if provider is None:
         raise EnvironmentFaultError(
             "The AWS provider is not on this machine.",
             hint="Set TF_PLUGIN_DIR to a folder that holds it (registry.terraform.io/hashicorp/aws/...).",
         )
-    endpoint = ensure_server(open_home(), notice)
+    endpoint = ensure_server(home, notice)
     reduced, left_out = emulated_document(document, endpoint, provider.version)
     environ = environment() | CREDENTIALS
     environ.pop("AWS_PROFILE", None)

@@ -127,11 +127,11 @@ class JobLauncher:
         try:
             for line in self.backend.logs(handle, follow=True):
                 self._tell(step, line)
-            return self._await_end(handle)
+            return await_end(self.backend, handle)
         except KeyboardInterrupt:
             self.observer.job_stopping(step)
             self.backend.cancel(handle)
-            self.records.runs.set_status(handle.run, self._await_end(handle))
+            self.records.runs.set_status(handle.run, await_end(self.backend, handle))
             raise
 
     def _tell(self, step: str, line: str) -> None:
@@ -139,22 +139,28 @@ class JobLauncher:
         if event is not None:
             self.observer.progress(step, event)
 
-    def _await_end(self, handle: JobHandle) -> JobStatus:
-        wait, last_seen = _SHORTEST_WAIT_S, time.monotonic()
-        while True:
-            status = self.backend.status(handle)
-            if status.state.is_final:
-                return status
-            if status.state is not JobState.UNKNOWN:
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > _LONGEST_UNKNOWN_S:
-                raise EnvironmentFaultError(
-                    f"The backend {self.backend.name!r} could not tell for"
-                    f" {_LONGEST_UNKNOWN_S / 60:.0f} minutes where run {handle.run} is.",
-                    hint="The same command again looks for it.",
-                )
-            time.sleep(wait)
-            wait = min(wait * 1.5, _LONGEST_WAIT_S)
+
+def await_end(backend: Backend, handle: JobHandle) -> JobStatus:
+    """How the job ended, once it has.
+
+    Raises:
+        EnvironmentFaultError: the backend could not tell for ten minutes where the job is.
+    """
+    wait, last_seen = _SHORTEST_WAIT_S, time.monotonic()
+    while True:
+        status = backend.status(handle)
+        if status.state.is_final:
+            return status
+        if status.state is not JobState.UNKNOWN:
+            last_seen = time.monotonic()
+        elif time.monotonic() - last_seen > _LONGEST_UNKNOWN_S:
+            raise EnvironmentFaultError(
+                f"The backend {backend.name!r} could not tell for"
+                f" {_LONGEST_UNKNOWN_S / 60:.0f} minutes where run {handle.run} is.",
+                hint="The same command again looks for it.",
+            )
+        time.sleep(wait)
+        wait = min(wait * 1.5, _LONGEST_WAIT_S)
 
 
 def structured_event(line: str) -> Mapping[str, Any] | None:
