@@ -50,7 +50,7 @@ class Mirror(Protocol):
         ...
 
     def set_aliases(self, provider_id: str, aliases: frozenset[str]) -> None:
-        """Let the version have exactly these aliases."""
+        """Give the version exactly these aliases; another version that had one of them loses it."""
         ...
 
     def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
