@@ -22,6 +22,7 @@ ENTRY_POINTS = "isocenter.backends"
 # of a trivial step.
 _BUILT_IN: Mapping[str, str] = {
     "local": "isocenter.backends.local:LocalBackend",
+    "sagemaker": "isocenter.backends.sagemaker:SageMakerBackend",
     "vertex": "isocenter.backends.vertex:VertexBackend",
 }
 
