@@ -33,17 +33,16 @@ revision=$(git describe --always --dirty --abbrev=40 --exclude='*')
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 find "$work/context" -exec touch --no-dereference --date "@$epoch" {} +
 
+# For pip and, in its words, for uv.
 {
-  echo "[global]"
-  echo "find-links = /wheels"
-  [ -z "${PIP_INDEX_URL:-}" ] || echo "index-url = $PIP_INDEX_URL"
-  [ -z "${PIP_EXTRA_INDEX_URL:-}" ] || echo "extra-index-url = $PIP_EXTRA_INDEX_URL"
-  [ -z "${PIP_CERT:-}" ] || echo "cert = /run/secrets/ca"
-} >"$work/pip.conf"
+  [ -z "${PIP_INDEX_URL:-}" ] || printf 'export PIP_INDEX_URL=%q UV_DEFAULT_INDEX=%q\n' "$PIP_INDEX_URL"{,}
+  [ -z "${PIP_EXTRA_INDEX_URL:-}" ] || printf 'export PIP_EXTRA_INDEX_URL=%q UV_INDEX=%q\n' "$PIP_EXTRA_INDEX_URL"{,}
+  [ -z "${PIP_CERT:-}" ] || echo 'export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca'
+} >"$work/index"
 
 arguments=(
   --file "$IMAGE/Containerfile" --tag "$TAG" --iidfile "$work/id"
-  --secret "id=pip,src=$work/pip.conf" ${PIP_CERT:+--secret "id=ca,src=$PIP_CERT"}
+  --secret "id=index,src=$work/index" ${PIP_CERT:+--secret "id=ca,src=$PIP_CERT"}
   --build-context "wheels=${PIP_FIND_LINKS:-$work/wheels}"
   --build-arg "VARIANT=$VARIANT" ${BASE:+--build-arg "BASE=$BASE"}
   --build-arg "REVISION=$revision" --build-arg "CREATED=$(date --utc --date "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"

@@ -23,8 +23,7 @@ from isocenter_training.contract.scratch import scratch_folder
 from isocenter_training.contract.storage import Place, files_under
 
 _LATEST = "latest.json"
-MARK = ".complete"
-"""Ends the name of the file that says that a folder is whole; never part of the folder's content."""
+_MARK = ".complete"
 
 
 @contextmanager
@@ -49,7 +48,7 @@ def at_hand(context: RunContext) -> Iterator[RunContext]:
     with scratch_folder(remote.scratch) as alone:
         with alone:
             for channel, uri in remote.inputs.items():
-                _fetch(Place(uri), remote.scratch / "input" / channel)
+                _fetch(Place(uri, mounted=True), remote.scratch / "input" / channel)
             if context.rank == 0:
                 _make_outputs(remote)
         yield replace(context, on_checkpoint=_uploader(context))
@@ -61,7 +60,7 @@ def at_hand(context: RunContext) -> Iterator[RunContext]:
 
 def _fetch(place: Place, folder: Path) -> None:
     """Copy a folder here, unless another process of this job has: whole or not at all."""
-    found = {name: version for name, version in place.list().items() if PurePosixPath(name).name != MARK}
+    found = place.list()
     if not found:
         raise InputError(f"There is nothing at {place.uri}.")
     listing = folder.with_name(folder.name + ".json")
@@ -106,7 +105,7 @@ def _upload(folder: Path, uri: str) -> None:
         rows = list_tree(folder)
         mark = {"digest": digest_bytes(canonical_json(rows)), "files": rows}
         parent, _, name = uri.rpartition("/")
-        Place(parent).write(name + MARK, json.dumps(mark).encode())
+        Place(parent).write(name + _MARK, json.dumps(mark).encode())
 
 
 @dataclass(frozen=True)

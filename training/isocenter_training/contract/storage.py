@@ -27,8 +27,8 @@ class Place:
     """A folder at a URI.
 
     Args:
-        uri: ``s3://``, ``gs://``, ``abfss://`` or ``file://``. A bucket of gs:// that is mounted under /gcs
-            ($ISOCENTER_GCS_ROOT), as Vertex AI does, is read and written there.
+        uri: ``s3://``, ``gs://``, ``abfss://`` or ``file://``.
+        mounted: read a bucket of gs:// where Vertex AI has mounted it, under /gcs ($ISOCENTER_GCS_ROOT).
 
     Credentials come from the SDKs' standard chains; emulated services by the SDKs' own variables:
     AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST, AZURE_STORAGE_CONNECTION_STRING.
@@ -38,9 +38,9 @@ class Place:
         InputError: no such scheme.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, mounted: bool = False) -> None:
         self.uri = uri.rstrip("/")
-        self._files, self._root = _file_system(self.uri)
+        self._files, self._root = _file_system((_mount(self.uri) if mounted else "") or self.uri)
 
     def list(self) -> Mapping[str, str]:
         """Each file's relative path and what tells its versions apart (size, and a tag where there is one).
@@ -119,8 +119,8 @@ def _file_system(uri: str) -> "tuple[AbstractFileSystem, str]":
     import fsspec
 
     scheme, _, rest = uri.partition("://")
-    if scheme == "file" or (scheme == "gs" and _mount(rest)):
-        return fsspec.filesystem("file", auto_mkdir=True), _mount(rest) if scheme == "gs" else rest
+    if scheme == "file":
+        return fsspec.filesystem("file", auto_mkdir=True), rest
     try:
         files = fsspec.filesystem(
             scheme, skip_instance_cache=True, use_listings_cache=False, **_options(scheme)
@@ -135,10 +135,12 @@ def _file_system(uri: str) -> "tuple[AbstractFileSystem, str]":
     return files, str(files._strip_protocol(uri)).rstrip("/")
 
 
-def _mount(path: str) -> str:
-    """Where the bucket of gs://``path`` is mounted, with the path in it; empty where it isn't."""
+def _mount(uri: str) -> str:
+    """``uri`` as file://, where its bucket is mounted; empty where it isn't."""
+    scheme, _, path = uri.partition("://")
     root = Path(os.environ.get("ISOCENTER_GCS_ROOT") or _GCS_MOUNT)
-    return str(root / path) if (root / path.partition("/")[0]).is_dir() else ""
+    is_there = scheme == "gs" and (root / path.partition("/")[0]).is_dir()
+    return f"file://{root / path}" if is_there else ""
 
 
 def _options(scheme: str) -> dict[str, Any]:
