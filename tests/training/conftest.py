@@ -173,6 +173,15 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return job
 
 
+@pytest.fixture(scope="session")
+def longer(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A finished training of which there is time to stop another; not to be changed."""
+    budget = {"epochs": 12, "batch_size": 4, "patience": 12}
+    job = Job(tmp_path_factory.mktemp("longer"), dataset, plan(budget=budget))
+    assert job.run() == 0
+    return job
+
+
 @pytest.fixture
 def new_job(dataset: Path, tmp_path: Path) -> Callable[..., Job]:
     """Makes a job on the dataset; keywords change its plan."""

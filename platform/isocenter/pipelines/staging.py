@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # What of a dataset a job doesn't read: files set aside, and counts of the ingest.
 _KEPT_AT_HOME = frozenset(("quarantine.parquet", "ingest.json"))
 _LARGEST_OUTPUT = 64 << 30
-_MARK = ".complete"
+# In a folder of its own: a service gives its container every file under a job's input.
+_MARKS = "complete"
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,17 @@ def upload_artifact(folder: Path, descriptor: DeploymentDescriptor) -> str:
 def _upload(source: Path, uri: str, descriptor: DeploymentDescriptor) -> None:
     files = target_files(descriptor, uri)
     with _explained(descriptor):
-        if files.exists(f"{uri}/{_MARK}"):
+        if files.exists(_mark(uri)):
             return
         for path in _to_copy(source):
             files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
-        files.pipe_file(f"{uri}/{_MARK}", b"")
+        files.pipe_file(_mark(uri), b"")
+
+
+def _mark(uri: str) -> str:
+    """Where it is said that all files of ``uri`` are there."""
+    bucket, kind, name = uri.rsplit("/", 2)
+    return f"{bucket}/{_MARKS}/{kind}/{name}"
 
 
 def _to_copy(source: Path) -> Iterator[Path]:
