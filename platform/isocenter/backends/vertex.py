@@ -62,7 +62,8 @@ class VertexBackend:
         settings: ``descriptor``; beside it ``timeout_s`` (of one request, default 60), ``log_poll_s``
             (between two looks at a log that is followed, default 5) and ``log_settle_s`` (how long a log's
             last lines may take to come, default 10). Those of the descriptor's settings that matter:
-            ``project``, ``peered_network`` or ``network_attachment``, ``images``, ``cpu_machine``, ``boot_disk_gb``.
+            ``project``, ``peered_network`` or ``network_attachment``, ``images``, ``cpu_machine``,
+            ``boot_disk_gb``.
     """
 
     name: ClassVar[str] = "vertex"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError
 
 _PERMISSION = re.compile(r"[Pp]ermission '?([a-z]+(?:\.[A-Za-z]+)+)'?")
+# Google's library begins with what it asked for.
+_REQUEST_LINE = re.compile(r"^(?:GET|POST|PATCH|PUT|DELETE) \S+: ")
 # A quota that is used up stays used up; "per minute" ones are throttling.
 _USED_UP = re.compile(r"quota metrics? exceed|aiplatform\.googleapis\.com/\w*(gpus|cpus)", re.I)
 _ROLES = (
@@ -72,7 +74,7 @@ def explained(what: str, target: str) -> Iterator[None]:
 
 
 def _translated(error: "GoogleAPICallError", what: str, target: str) -> IsocenterError:
-    code, said = int(error.code or 0), _short(error.message or "")
+    code, said = int(error.code or 0), _REQUEST_LINE.sub("", _short(error.message or ""))
     if code == 429 and _USED_UP.search(error.message or ""):
         return EnvironmentFaultError(
             f"The quota of {target} is used up: {said}", hint="Ask for more, or another size or region."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import AuthorizedSession
 
 _PAGE = 1000
+_LONGEST_SILENCE_S = 600.0
 # What the service adds to a line of text when it makes an entry of it.
 _ENVELOPE = {"message", "levelname", "attrs", "created", "lineno", "pathname", "severity"}
 
@@ -57,8 +58,13 @@ class JobLog:
         return [line for entry in entries for line in _lines_of(entry)]
 
     def follow(self, has_ended: Callable[[], bool]) -> Iterator[str]:
-        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed."""
+        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed.
+
+        Raises:
+            TransientFaultError: nobody answers for ten minutes, or at the end.
+        """
         since, seen, end = "", set[tuple[str, str]](), float("inf")
+        answered = time.monotonic()
         while True:
             if end == float("inf") and has_ended():
                 end = time.monotonic() + self.settle_s
@@ -71,8 +77,9 @@ class JobLog:
                     # Late entries of the same instant are still to come; older ones need no memory.
                     seen = {known for known in seen if known[0] >= since} | {mark}
                     since = max(since, entry["timestamp"])
+                answered = time.monotonic()
             except TransientFaultError:
-                if last_look:
+                if last_look or time.monotonic() - answered > _LONGEST_SILENCE_S:
                     raise
             if last_look:
                 return

@@ -127,10 +127,11 @@ def running(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = P
             f"An emulator of {cloud} runs already.", hint=f"isocenter emulate {cloud} --stop ends it."
         ) from error
     try:
+        # What one that was killed left says nothing of this one.
+        _state(home, cloud).unlink(missing_ok=True)
         emulator = load_emulator(cloud, folder / cloud, program)
         descriptor = _start(emulator, home, cloud, port)
         path = write_descriptor(home, cloud, descriptor)
-        _state(home, cloud).unlink(missing_ok=True)
         state = {"pid": os.getpid(), "descriptor": str(path)}
         write_bytes(_state(home, cloud), json.dumps(state).encode(), mode=0o600)
         try:
@@ -179,7 +180,7 @@ def detach(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = PR
             start_new_session=True,
         )
     deadline = time.monotonic() + _START_S
-    while (found := find_running(home, cloud)) is None:
+    while (found := find_running(home, cloud)) is None or found.pid != process.pid:
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(errors="replace").strip()[-500:]
             raise EnvironmentFaultError(f"The emulator of {cloud} doesn't start. {said}", hint=f"See {log}.")

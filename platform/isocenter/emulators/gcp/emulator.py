@@ -24,6 +24,11 @@ _ACCOUNT = f"training@{_PROJECT}.iam.gserviceaccount.com"
 _KEY = f"projects/{_PROJECT}/locations/{_REGION}/keyRings/isocenter/cryptoKeys/data"
 # No image is pulled: the program is this machine's. The request has to name one by digest all the same.
 _IMAGE = f"{_REGION}-docker.pkg.dev/{_PROJECT}/isocenter/training@sha256:{'0' * 64}"
+# Whoever sends a token means a real project.
+_UNAUTHENTICATED = (
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other"
+    " valid authentication credential."
+)
 
 
 class GcpEmulator:
@@ -63,6 +68,8 @@ class GcpEmulator:
     def answer(self, request: Request) -> Answer:
         """See :class:`isocenter.emulators.web_server.Service`."""
         try:
+            if "authorization" in request.headers:
+                raise ServiceError(401, _UNAUTHENTICATED)
             if request.path == "/emulator/interrupt":
                 self._jobs.interrupt(str(json.loads(request.body)["job"]))
                 return json_answer({})
