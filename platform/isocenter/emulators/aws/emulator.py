@@ -9,7 +9,8 @@ throttled (which SageMaker answers with 400), 500 and 503.
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,8 @@ class Front:
         operation = target.removeprefix(_TARGET)
         body = _parsed(request.body)
         if not self._jobs.answers(operation, body if isinstance(body, dict) else {}):
+            if operation == "AddTags" and isinstance(body, dict):
+                self._drop_old_tags(request, body)
             return self._moto.forward(request)
         try:
             region = _region(request)
@@ -115,6 +118,13 @@ class Front:
     def fault(self, status: int) -> Answer:
         """SageMaker's error for ``status``."""
         return error_answer(ServiceError(*FAULTS.get(status, ("InternalFailure", "A fault.", status))))
+
+    def _drop_old_tags(self, request: Request, body: Mapping[str, Any]) -> None:
+        """moto keeps the old value of a tag beside the new one; SageMaker replaces it."""
+        keys = [tag.get("Key") for tag in body.get("Tags", ()) if isinstance(tag, dict)]
+        dropped = json.dumps({"ResourceArn": body.get("ResourceArn"), "TagKeys": keys}).encode()
+        headers = {**request.headers, "x-amz-target": f"{_TARGET}DeleteTags"}
+        self._moto.forward(replace(request, headers=headers, body=dropped))
 
     def _control(self, request: Request) -> Answer:
         if request.path == "/emulator/interrupt" and request.method == "POST":
