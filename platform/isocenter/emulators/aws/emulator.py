@@ -58,21 +58,27 @@ class AwsEmulator:
             OSError: the port is taken.
             EnvironmentFaultError: moto doesn't start.
         """
+        address = self.listen(port)
+        assert self._moto is not None  # noqa: S101 - just started
+        return provision(Clients(self._moto.address), name, address)
+
+    def listen(self, port: int) -> str:
+        """Answer at ``port``, as an account with nothing in it; returns the address.
+
+        Raises:
+            OSError: the port is taken.
+            EnvironmentFaultError: moto doesn't start.
+        """
         self._scratch.mkdir(parents=True, exist_ok=True)
-        jobs = self._scratch / "jobs"
         self._moto = MotoServer(self._upstream, self._scratch / "moto.log")
-        clients = Clients(self._moto.address)
-        surroundings = Surroundings(clients, self._program, self._stop_grace_s)
-        self._jobs = TrainingJobs(jobs, surroundings)
+        surroundings = Surroundings(Clients(self._moto.address), self._program, self._stop_grace_s)
+        self._jobs = TrainingJobs(self._scratch / "jobs", surroundings)
         if not self._upstream:
             # Jobs of a cloud that is gone.
             self._jobs.clear()
         service_model()
-        front = Front(self._jobs, self._moto)
-        self._server = WebServer(front, port)
-        descriptor = provision(clients, name, self._server.address)
-        self._server.start()
-        return descriptor
+        self._server = WebServer(Front(self._jobs, self._moto), port)
+        return self._server.start().address
 
     def close(self) -> None:
         """Kill the jobs that go on, end moto, answer no more."""
