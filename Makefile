@@ -27,6 +27,14 @@ DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
 
+# make image: which one, on which base, and where to push it.
+IMAGE ?= training
+VARIANT ?= cpu
+BASE ?=
+TAG ?=
+PUSH ?=
+ENGINE ?=
+
 # make synth, plan, deploy ...: which cloud, and which deployment where several are on it.
 CLOUD ?=
 NAME ?=
@@ -43,7 +51,7 @@ WHERE = $(WHICH) $(if $(EMULATE),--emulate)
 BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) \
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
-.PHONY: help setup demo test lint lint-workflows bench clean synth plan deploy drift destroy bootstrap cloud \
+.PHONY: help setup demo test lint lint-workflows bench clean image synth plan deploy drift destroy bootstrap cloud \
 	plan-comment plan-review policy
 
 help: ## list the verbs
@@ -71,7 +79,7 @@ endif
 
 # The tests synthesize every cloud's stack and deploy to an emulated one.
 $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyproject.toml
-	$(UV) --quiet --editable 'platform[postgresql,aws]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
+	$(UV) --quiet --editable 'platform[postgresql,aws,gcp-emulator]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
 	  --group development
 	$(BIN)/python -m isocenter_infra.bindings aws gcp azure onprem
 	@touch $@
@@ -117,6 +125,9 @@ bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure again
 
 demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
 	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' bash docs/demo.sh
+
+image: ## build IMAGE=training or serving, VARIANT=cpu or cuda, by podman, docker or buildah (BASE=, PUSH=)
+	@IMAGE='$(IMAGE)' VARIANT='$(VARIANT)' BASE='$(BASE)' TAG='$(TAG)' PUSH='$(PUSH)' ENGINE='$(ENGINE)' bash docs/image.sh
 
 cloud:
 	@$(if $(filter $(CLOUD),$(CLOUDS)),,echo "Say which cloud: CLOUD=aws, gcp, azure, onprem or local" >&2; exit 2)

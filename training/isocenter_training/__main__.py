@@ -1,11 +1,10 @@
 """The training container's entry point: ``python -m isocenter_training train|evaluate``.
 
-What to work on comes from the environment (:mod:`isocenter_training.contract`). Exit code: 0 done, 143
-stopped by SIGTERM with a checkpoint saved, else an error's own (:mod:`isocenter.errors`), whose reason is the
-last thing on standard error.
+What to work on comes from the service that started it (:mod:`isocenter_training.contract`). Exit code: 0
+done, 143 stopped by SIGTERM with a checkpoint saved, else an error's own (:mod:`isocenter.errors`), whose
+reason is the last thing on standard error and lies where the service looks for it.
 """
 
-import argparse
 import errno
 import os
 import sys
@@ -13,17 +12,21 @@ import traceback
 from collections.abc import Sequence
 
 from isocenter.errors import EnvironmentFaultError, IsocenterError
-from isocenter_training.contract import detect
-from isocenter_training.signals import STOPPED_EXIT_CODE, Stopped
+from isocenter_training.contract import RunContext, detect, recognise
+from isocenter_training.contract.failure import leave_reason
+from isocenter_training.contract.remote import at_hand
+from isocenter_training.progress import say
+from isocenter_training.signals import STOPPED_EXIT_CODE, Stopped, stoppable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the named program and return the exit code."""
-    program = _parser().parse_args(arguments).program
+    argv = sys.argv[1:] if arguments is None else arguments
     try:
-        _run(program)
+        with stoppable():
+            _run(argv)
     except Stopped:
         print("Stopped by SIGTERM; a re-run with the same checkpoint directory continues.", file=sys.stderr)
         return STOPPED_EXIT_CODE
@@ -41,21 +44,24 @@ def _is_first() -> bool:
     return not rank.isdecimal() or int(rank) == 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="isocenter_training", description="Isocenter's training container.")
-    parser.add_argument("program", choices=("train", "evaluate"), help="what to do")
-    return parser
-
-
-def _run(program: str) -> None:
+def _run(argv: Sequence[str]) -> None:
     # torch's C++ side warns of choices made on purpose (distributed.py); read when torch is loaded.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    context = detect(os.environ)
-    if program == "train":
-        from isocenter_training.train import run
-    else:
-        from isocenter_training.evaluation import run
-    run(context)
+    context = detect(os.environ, argv)
+    if context.rank == 0:
+        _announce(context)
+    with at_hand(context) as ready:
+        if context.program == "train":
+            from isocenter_training.train import run
+        else:
+            from isocenter_training.evaluation import run
+        run(ready)
+
+
+def _announce(context: RunContext) -> None:
+    _, sign = recognise(os.environ)
+    processes = f", process 0 of {context.world_size}" if context.world_size > 1 else ""
+    say(f"Service: {context.service} ({sign}){processes}; program: {context.program}.")
 
 
 def _translate(error: Exception) -> IsocenterError:
@@ -72,8 +78,10 @@ def _translate(error: Exception) -> IsocenterError:
 
 
 def _fail(error: IsocenterError) -> int:
+    reason = " ".join(f"{error.message} {error.hint}".split())
     # The blank line makes it a paragraph of its own, apart from what was said while all was well.
-    print("\n" + " ".join(f"{error.message} {error.hint}".split()), file=sys.stderr, flush=True)
+    print("\n" + reason, file=sys.stderr, flush=True)
+    leave_reason(os.environ, reason)
     return error.exit_code
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter_training.contract import RunContext
+from isocenter_training.contract.base import INTERFACE_VARIABLES
 
 if TYPE_CHECKING:
     import torch
@@ -99,6 +100,11 @@ def process_group(context: RunContext, device: "torch.device") -> Iterator[Group
         return
     import torch.distributed as dist
 
+    # Under torchrun the variables are there, and its agent listens at that port.
+    os.environ.setdefault("MASTER_ADDR", context.master_addr)
+    os.environ.setdefault("MASTER_PORT", str(context.master_port))
+    for name in INTERFACE_VARIABLES if context.interface else ():
+        os.environ.setdefault(name, context.interface)
     meeting = "env://"
     if context.rendezvous is not None:  # all on this machine: nothing listens outside of it
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

@@ -72,9 +72,11 @@ def cores_to_use(context: RunContext) -> int:
     return int(preset) if preset.isdecimal() and int(preset) else usable_cores()
 
 
-def has_gpu() -> bool:
-    """Whether the machine shows an NVIDIA GPU, found without loading torch."""
-    return Path("/dev/nvidiactl").exists()
+def gpu_count() -> int:
+    """NVIDIA GPUs that this process may use, found without loading torch."""
+    found = sum(path.name.removeprefix("nvidia").isdecimal() for path in Path("/dev").glob("nvidia*"))
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if chosen is None else min(found, len([each for each in chosen.split(",") if each.strip()]))
 
 
 def usable_cores() -> int:

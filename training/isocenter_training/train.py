@@ -18,7 +18,7 @@ from isocenter.domain.dataset import Split
 from isocenter.domain.digest import digest_json
 from isocenter.domain.training_plan import TrainingPlan, parse_plan
 from isocenter.errors import InputError
-from isocenter_training.companions import companions, follow_parent, processes_for
+from isocenter_training.companions import companions, follow_parent, processes_here
 from isocenter_training.contract import RunContext
 from isocenter_training.progress import reporter, say
 
@@ -42,20 +42,19 @@ def run(context: RunContext) -> None:
     """
     from isocenter.datasets import open_dataset
     from isocenter_training.distributed import process_group
-    from isocenter_training.hardware import cores_to_use, has_gpu, prepare_hardware
+    from isocenter_training.hardware import cores_to_use, prepare_hardware
     from isocenter_training.signals import StopSignal
 
-    follow_parent(context)
+    follow_parent()
     plan = read_plan(context)
     dataset = open_dataset(context.input("dataset"))
     _check_classes(plan, dataset)
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal())
         threads = cores_to_use(context)
-        if context.world_size == 1 and not has_gpu():
-            processes = processes_for(threads, plan.budget.batch_size)
-            threads //= processes
-            context = stack.enter_context(companions(context, processes, threads))
+        processes = processes_here(context, threads, plan.budget.batch_size)
+        threads = max(1, threads // processes)
+        context = stack.enter_context(companions(context, processes, threads))
         hardware = prepare_hardware(context, threads)
         group = stack.enter_context(process_group(context, hardware.device))
         loop = _prepare(context, plan, dataset, hardware, group, stop)
@@ -108,6 +107,7 @@ def _prepare(
         precision=resolve_precision(plan, hardware.device),
         group=group,
         checkpoint_dir=context.checkpoint_dir,
+        checkpoint_saved=context.checkpoint_saved,
         metrics=MetricsLog(context.output_dir / "metrics.jsonl", writes=group.writes),
         reporter=reporter("train", speaks=group.writes),
         stop=stop,

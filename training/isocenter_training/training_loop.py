@@ -1,7 +1,7 @@
 """The loop around a trainer: epochs, checkpoints, validation, early stopping. The same for every plan."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Surroundings:
         metrics: where a line an epoch goes.
         reporter: told of each step.
         stop: asked after each step.
+        checkpoint_saved: called after each save.
     """
 
     device: torch.device
@@ -42,6 +43,7 @@ class Surroundings:
     metrics: MetricsLog
     reporter: Reporter
     stop: StopSignal
+    checkpoint_saved: Callable[[], None] = lambda: None
 
 
 class TrainingLoop:
@@ -183,6 +185,7 @@ class TrainingLoop:
         if self._at.group.writes:
             self._weights.store(self.state)
             save_checkpoint(self._at.checkpoint_dir, self.state)
+            self._at.checkpoint_saved()
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:

@@ -23,6 +23,7 @@ ENTRY_POINTS = "isocenter.backends"
 _BUILT_IN: Mapping[str, str] = {
     "local": "isocenter.backends.local:LocalBackend",
     "sagemaker": "isocenter.backends.sagemaker:SageMakerBackend",
+    "vertex": "isocenter.backends.vertex:VertexBackend",
 }
 
 # Backend name -> the extra of the package `isocenter` that brings it.

@@ -28,7 +28,7 @@ PROGRAM = (sys.executable, "-m", "isocenter_training")
 EMULATORS: Mapping[str, tuple[str, str]] = {
     "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws-emulator"),
     "azure": ("isocenter.emulators.azure.emulator:AzureEmulator", "azure"),
-    "gcp": ("isocenter.emulators.gcp.emulator:GcpEmulator", "gcp"),
+    "gcp": ("isocenter.emulators.gcp.emulator:GcpEmulator", "gcp-emulator"),
     "kubernetes": ("isocenter.emulators.kubernetes.emulator:KubernetesEmulator", "kubernetes"),
 }
 _START_S = 60.0

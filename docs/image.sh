@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# What `make image` runs: builds the image IMAGE (training, serving) in its VARIANT (cpu, cuda) and prints its name
+# and digest.
+#   ENGINE  podman, docker or buildah; empty: the first that works here
+#   BASE    the base image; empty: the Containerfile's default
+#   TAG     the image's name; PUSH=REF also pushes it there and prints the digest that a job's image needs
+#   PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT: where packages come from, as for pip itself
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+IMAGE=${IMAGE:-training} VARIANT=${VARIANT:-cpu}
+TAG=${TAG:-isocenter-$IMAGE:$VARIANT}
+[ -f "$IMAGE/Containerfile" ] || { echo "There is no image '$IMAGE': IMAGE=training or serving." >&2; exit 2; }
+case $VARIANT in cpu | cuda) ;; *) echo "There is no variant '$VARIANT': VARIANT=cpu or cuda." >&2; exit 2 ;; esac
+
+engine() {
+  local name
+  for name in podman docker buildah; do
+    if command -v "$name" >/dev/null && "$name" info >/dev/null 2>&1; then echo "$name"; return; fi
+  done
+  echo "None of podman, docker and buildah works here (on Debian: apt-get install buildah)." >&2
+  exit 7
+}
+ENGINE=${ENGINE:-$(engine)}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/context" "$work/wheels"
+
+# What git knows of, as it is now: no caches, no secrets that lie about.
+git ls-files -z platform "$IMAGE" constraints.txt | xargs -0 cp --parents --target-directory "$work/context"
+revision=$(git describe --always --dirty --abbrev=40 --exclude='*')
+epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+find "$work/context" -exec touch --no-dereference --date "@$epoch" {} +
+
+{
+  echo "[global]"
+  echo "find-links = /wheels"
+  [ -z "${PIP_INDEX_URL:-}" ] || echo "index-url = $PIP_INDEX_URL"
+  [ -z "${PIP_EXTRA_INDEX_URL:-}" ] || echo "extra-index-url = $PIP_EXTRA_INDEX_URL"
+  [ -z "${PIP_CERT:-}" ] || echo "cert = /run/secrets/ca"
+} >"$work/pip.conf"
+
+arguments=(
+  --file "$IMAGE/Containerfile" --tag "$TAG" --iidfile "$work/id"
+  --secret "id=pip,src=$work/pip.conf" ${PIP_CERT:+--secret "id=ca,src=$PIP_CERT"}
+  --build-context "wheels=${PIP_FIND_LINKS:-$work/wheels}"
+  --build-arg "VARIANT=$VARIANT" ${BASE:+--build-arg "BASE=$BASE"}
+  --build-arg "REVISION=$revision" --build-arg "CREATED=$(date --utc --date "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"
+)
+# buildah and podman can also give every file the source's time, and keep only the last stage.
+case $ENGINE in
+  docker) SOURCE_DATE_EPOCH=$epoch docker buildx build --load "${arguments[@]}" "$work/context" ;;
+  *) "$ENGINE" build --timestamp "$epoch" --layers=false "${arguments[@]}" "$work/context" ;;
+esac >&2
+echo "$TAG $(cat "$work/id")"
+
+if [ -n "${PUSH:-}" ]; then
+  if [ "$ENGINE" = docker ]; then
+    docker tag "$TAG" "$PUSH" && docker push --quiet "$PUSH" >&2
+    docker image inspect --format '{{index .RepoDigests 0}}' "$PUSH"
+  else
+    "$ENGINE" push --quiet --digestfile "$work/digest" "$TAG" "docker://$PUSH" >&2
+    echo "${PUSH%:*}@$(cat "$work/digest")"
+  fi
+fi
