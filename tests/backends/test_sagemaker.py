@@ -31,25 +31,18 @@ from contract import GOLDEN_RUN, BackendContract, Place, Program, wait
 from emulated import emulator, no_faults, post
 
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/isocenter/training@sha256:" + "ab" * 32
-# What the image's entry point does, around a program of a test: the container contract of SageMaker.
+# What the image's entry point does, around a program of a test.
 CONTAINER = """
-import json, os, pathlib, sys
-root = pathlib.Path(os.environ["ISOCENTER_SAGEMAKER_ROOT"])
-given = json.loads((root / "input/config/hyperparameters.json").read_text())
-os.environ.update(
-    ISOCENTER_RUN_ID=given["run_id"],
-    ISOCENTER_PARAMETERS=given["parameters"],
-    ISOCENTER_MODEL_DIR=str(root / "model"),
-    ISOCENTER_OUTPUT_DIR=str(root / "output/data"),
-    ISOCENTER_CHECKPOINT_DIR=str(root / "checkpoints"),
-)
-for channel in (root / "input/data").iterdir():
-    os.environ["ISOCENTER_INPUT_" + channel.name.upper()] = str(channel)
+import os, pathlib, sys
+from isocenter_training.contract import detect
+from isocenter_training.contract.failure import leave_reason
+given = dict(os.environ)
+os.environ.update(detect(given).environment())
 try:
     exec(compile(pathlib.Path(sys.argv[1]).read_text(), "program", "exec"), {"__name__": "__main__"})
 except SystemExit as end:
     if isinstance(end.code, str):
-        (root / "output/failure").write_text(end.code.rpartition("\\n\\n")[2])
+        leave_reason(given, end.code.rpartition("\\n\\n")[2])
     raise
 """
 SAVES = (

@@ -78,7 +78,9 @@ class Place:
 
     @property
     def server(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.root / "store" / "emulators" / "aws.json").read_bytes())
+        found: dict[str, Any] = json.loads(
+            (self.root / "store" / "emulators" / "aws-deployed.json").read_bytes()
+        )
         return found
 
     def client(self, service: str) -> Any:
@@ -179,6 +181,21 @@ def test_the_target_can_be_used(place: Place) -> None:
     checked = place.isocenter("target", "check", f"{NAME}-emulated", "--json")
     assert checked.returncode == 0, checked.stdout
     assert {probe["what"] for probe in json.loads(checked.stdout)} >= {"endpoint aws", "bucket data"}
+
+
+def test_its_training_jobs_really_run(place: Place) -> None:
+    """With the roles, network, keys and buckets that were deployed; the program is the real one."""
+    from isocenter.backends.sagemaker import SageMakerBackend
+    from isocenter.domain.run import JobState, new_run_id
+    from isocenter.domain.training_job import TrainingJob
+    from isocenter.home import Home
+    from isocenter.targets.descriptor import read_descriptor
+
+    backend = SageMakerBackend(Home(place.root / "store"), read_descriptor(place.descriptor).settings)
+    handle = backend.submit(backend.plan(TrainingJob("train", ("train",)), new_run_id()))
+    lines = list(backend.logs(handle, follow=True))
+    status = backend.status(handle)
+    assert (status.state, status.exit_code) == (JobState.FAILED, 3), lines
 
 
 def test_a_second_plan_is_empty(place: Place) -> None:

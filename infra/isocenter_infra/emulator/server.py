@@ -1,7 +1,9 @@
-"""The emulator as a process of its own: it stays when the verb that started it has ended."""
+"""The platform's emulator of AWS as a process of its own: it stays when the verb that started it has ended.
+
+The account has nothing in it but what is deployed, and runs the training jobs of the deployed target.
+"""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -18,10 +20,12 @@ from isocenter.home import Home
 from isocenter.storage.atomic import write_bytes
 
 _START_S = 60
+# Apart from the target that `isocenter emulate aws` makes.
+_NAME = "aws-deployed"
 
 
 def ensure_server(home: Home, notice: Callable[[str], None]) -> str:
-    """Address of the running moto server of this store; started where none answers.
+    """Address of the emulator for deployments in this store; started where none answers.
 
     What it holds lives in its memory: when it ends, the emulated cloud is gone.
 
@@ -32,7 +36,7 @@ def ensure_server(home: Home, notice: Callable[[str], None]) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     home.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(home.locks / "emulator-aws.lock"):
-        known = _known(folder / "aws.json")
+        known = _known(folder / f"{_NAME}.json")
         if known and _answers(known):
             return known
         endpoint = _start(folder)
@@ -51,10 +55,9 @@ def _start(folder: Path) -> str:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     endpoint = f"http://127.0.0.1:{port}"
-    with (folder / "aws.log").open("ab") as log:
+    with (folder / f"{_NAME}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            env=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+            [sys.executable, "-m", "isocenter.emulators.aws", str(folder / _NAME), str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -64,12 +67,12 @@ def _start(folder: Path) -> str:
     while not _answers(endpoint):
         if process.poll() is not None or time.monotonic() > deadline:
             raise EnvironmentFaultError(
-                f"The emulated AWS doesn't start; {folder / 'aws.log'} says why.",
+                f"The emulated AWS doesn't start; {folder / f'{_NAME}.log'} says why.",
                 hint="pip install 'isocenter-infra[emulator]' (make deploy CLOUD=aws EMULATE=1 does it).",
             )
         time.sleep(0.1)
     body = json.dumps({"endpoint": endpoint, "pid": process.pid})
-    write_bytes(folder / "aws.json", body.encode(), mode=0o600)
+    write_bytes(folder / f"{_NAME}.json", body.encode(), mode=0o600)
     return endpoint
 
 

@@ -61,7 +61,7 @@ def training_request(
     request: dict[str, Any] = {
         "TrainingJobName": job_name(descriptor, run, 1),
         "RoleArn": _role(descriptor),
-        "AlgorithmSpecification": _algorithm(settings, job),
+        "AlgorithmSpecification": _algorithm(_image(descriptor, settings, job), job),
         "HyperParameters": _hyperparameters(job, run),
         "OutputDataConfig": {"S3OutputPath": run_uri(descriptor, run, "output")},
         "CheckpointConfig": {"S3Uri": run_uri(descriptor, run, "checkpoints"), "LocalPath": CHECKPOINTS},
@@ -87,8 +87,11 @@ def _role(descriptor: DeploymentDescriptor) -> str:
     return role
 
 
-def _algorithm(settings: Mapping[str, Any], job: TrainingJob) -> dict[str, Any]:
+def _image(descriptor: DeploymentDescriptor, settings: Mapping[str, Any], job: TrainingJob) -> str:
     image = job.image or settings.get("images", {}).get("training")
+    if not image and descriptor.emulated:
+        # An emulator pulls none: the installed program runs in its place.
+        image = f"{descriptor.registry or 'emulated'}/training@sha256:{'0' * 64}"
     if not image:
         raise InputError(
             f"The job {job.name!r} names no image, and neither does the target.",
@@ -98,6 +101,10 @@ def _algorithm(settings: Mapping[str, Any], job: TrainingJob) -> dict[str, Any]:
         raise InputError(
             f"The image {image!r} is not named by its digest.", hint="REF@sha256:...: a tag can be moved."
         )
+    return str(image)
+
+
+def _algorithm(image: str, job: TrainingJob) -> dict[str, Any]:
     algorithm: dict[str, Any] = {"TrainingImage": image, "TrainingInputMode": "File"}
     if len(job.command) != 1:
         for argument in job.command:

@@ -9,7 +9,8 @@ throttled (which SageMaker answers with 400), 500 and 503.
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,27 @@ class AwsEmulator:
             OSError: the port is taken.
             EnvironmentFaultError: moto doesn't start.
         """
+        address = self.listen(port)
+        assert self._moto is not None  # noqa: S101 - just started
+        return provision(Clients(self._moto.address), name, address)
+
+    def listen(self, port: int) -> str:
+        """Answer at ``port``, as an account with nothing in it; returns the address.
+
+        Raises:
+            OSError: the port is taken.
+            EnvironmentFaultError: moto doesn't start.
+        """
         self._scratch.mkdir(parents=True, exist_ok=True)
-        jobs = self._scratch / "jobs"
         self._moto = MotoServer(self._upstream, self._scratch / "moto.log")
-        clients = Clients(self._moto.address)
-        surroundings = Surroundings(clients, self._program, self._stop_grace_s)
-        self._jobs = TrainingJobs(jobs, surroundings)
+        surroundings = Surroundings(Clients(self._moto.address), self._program, self._stop_grace_s)
+        self._jobs = TrainingJobs(self._scratch / "jobs", surroundings)
         if not self._upstream:
             # Jobs of a cloud that is gone.
             self._jobs.clear()
         service_model()
-        front = Front(self._jobs, self._moto)
-        self._server = WebServer(front, port)
-        descriptor = provision(clients, name, self._server.address)
-        self._server.start()
-        return descriptor
+        self._server = WebServer(Front(self._jobs, self._moto), port)
+        return self._server.start().address
 
     def close(self) -> None:
         """Kill the jobs that go on, end moto, answer no more."""
@@ -103,6 +110,8 @@ class Front:
         operation = target.removeprefix(_TARGET)
         body = _parsed(request.body)
         if not self._jobs.answers(operation, body if isinstance(body, dict) else {}):
+            if operation == "AddTags" and isinstance(body, dict):
+                self._drop_old_tags(request, body)
             return self._moto.forward(request)
         try:
             region = _region(request)
@@ -115,6 +124,13 @@ class Front:
     def fault(self, status: int) -> Answer:
         """SageMaker's error for ``status``."""
         return error_answer(ServiceError(*FAULTS.get(status, ("InternalFailure", "A fault.", status))))
+
+    def _drop_old_tags(self, request: Request, body: Mapping[str, Any]) -> None:
+        """moto keeps the old value of a tag beside the new one; SageMaker replaces it."""
+        keys = [tag.get("Key") for tag in body.get("Tags", ()) if isinstance(tag, dict)]
+        dropped = json.dumps({"ResourceArn": body.get("ResourceArn"), "TagKeys": keys}).encode()
+        headers = {**request.headers, "x-amz-target": f"{_TARGET}DeleteTags"}
+        self._moto.forward(replace(request, headers=headers, body=dropped))
 
     def _control(self, request: Request) -> Answer:
         if request.path == "/emulator/interrupt" and request.method == "POST":

@@ -70,7 +70,8 @@ class MotoServer:
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "isocenter.emulators.aws.moto_child", str(port)],
-                env=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+                env=os.environ
+                | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,

@@ -170,7 +170,7 @@ class TrainingJob:
             if record["began"]:
                 described["TrainingStartTime"] = record["began"]
             if self.is_over:
-                seconds = int(record["trained_s"])
+                seconds = max(1, int(record["trained_s"]))
                 described["TrainingEndTime"] = last["StartTime"]
                 described |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
             return described
