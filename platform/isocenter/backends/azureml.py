@@ -188,7 +188,7 @@ class AzureMLBackend:
         network = found.managed_network.isolation_mode if found.managed_network else ""
         is_so = {
             "customer_managed_key": f"{key}/".startswith(f"{wanted.get('customer_managed_key')}/"),
-            "public_network_access": str(found.public_network_access) == "Disabled",
+            "public_network_access": _same_word(str(found.public_network_access), "Disabled"),
             "managed_network": _same_word(network, str(wanted.get("managed_network"))),
         }
         for what, is_it in is_so.items():
@@ -247,7 +247,7 @@ class AzureMLBackend:
 
 
 def _state(found: Any) -> JobState:
-    return _STATES.get(str(found.status), JobState.UNKNOWN)
+    return _STATES.get(str(getattr(found.status, "value", found.status)), JobState.UNKNOWN)
 
 
 def _failure(details: Any) -> JobStatus:
@@ -281,4 +281,4 @@ def _refuse_other(found: Any, submission: Submission) -> None:
 
 def _same_word(one: str, other: str) -> bool:
     """The SDK writes ``allow_only_approved_outbound`` for the service's ``AllowOnlyApprovedOutbound``."""
-    return one.replace("_", "").lower() == other.replace("_", "").lower()
+    return one.rpartition(".")[2].replace("_", "").lower() == other.replace("_", "").lower()

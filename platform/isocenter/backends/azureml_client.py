@@ -3,8 +3,11 @@
 import base64
 import json
 import logging
+import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from isocenter.backends.azureml_faults import explained
@@ -18,8 +21,9 @@ _CONNECT_S, _READ_S = 10.0, 60.0
 _PUBLIC_CLOUD = "AzureCloud"
 # An emulated token is good for so long; a new one is made for each client.
 _TOKEN_S = 30 * 86_400
-# The SDK writes the clouds that it knows, and the current one, into places that all clients share.
+# The SDK keeps the clouds that it knows, and the current one, where all clients of the process share them.
 _opening = threading.Lock()
+_CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"
 
 
 def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _READ_S) -> "MLClient":
@@ -38,7 +42,7 @@ def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _RE
     settings = descriptor.settings
     if not (settings.get("subscription") and settings.get("resource_group") and descriptor.workspace):
         raise InputError(f"The descriptor of {descriptor.name} doesn't say where its workspace is.")
-    with explained("open the workspace", descriptor.name), _opening:
+    with explained("open the workspace", descriptor.name), _opening, _environment_kept():
         from azure.ai.ml import MLClient
 
         # What it tells of itself at each start is no user's business.
@@ -54,6 +58,18 @@ def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _RE
             read_timeout=read_timeout_s,
             **(_emulated(descriptor) if descriptor.emulated else _real()),
         )
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Take back what the SDK writes into the environment: other targets' clients and our children read it."""
+    before = os.environ.get(_CURRENT_CLOUD)
+    try:
+        yield
+    finally:
+        os.environ.pop(_CURRENT_CLOUD, None)
+        if before is not None:
+            os.environ[_CURRENT_CLOUD] = before
 
 
 def _real() -> dict[str, Any]:

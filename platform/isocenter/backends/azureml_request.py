@@ -105,11 +105,12 @@ def _workspace(descriptor: DeploymentDescriptor, settings: Mapping[str, Any]) ->
     if descriptor.network.subnets:
         must["public_network_access"] = "Disabled"
         must["managed_network"] = "AllowOnlyApprovedOutbound"
-        must["reached_from"] = list(descriptor.network.subnets)
     return {
         "subscription": settings["subscription"],
         "resource_group": settings["resource_group"],
         "name": descriptor.workspace,
+        # Where its private endpoints lie; its jobs run in a network of its own, that it manages.
+        "subnets": list(descriptor.network.subnets),
         "must_have": must,
     }
 
