@@ -21,6 +21,7 @@ ENTRY_POINTS = "isocenter.backends"
 # Named here as well, because reading the metadata of every installed package costs more than the rest
 # of a trivial step.
 _BUILT_IN: Mapping[str, str] = {
+    "azureml": "isocenter.backends.azureml:AzureMLBackend",
     "local": "isocenter.backends.local:LocalBackend",
     "sagemaker": "isocenter.backends.sagemaker:SageMakerBackend",
     "vertex": "isocenter.backends.vertex:VertexBackend",
