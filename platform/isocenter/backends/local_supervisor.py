@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _start(job: dict[str, Any]) -> "subprocess.Popen[bytes]":
-    with open("log", "ab", buffering=0) as log:
+    with open(job.get("log", "log"), "ab", buffering=0) as log:
         return subprocess.Popen(
             job["argv"],
             env=job["environment"],
@@ -70,10 +70,19 @@ def _wait(child: "subprocess.Popen[bytes]", limit_s: float | None, grace_s: floa
             deadline = None
         elif not (stopped or timed_out) and (late or received in (signal.SIGTERM, signal.SIGINT)):
             stopped, timed_out = not late, late
-            deadline = time.monotonic() + grace_s
+            deadline = time.monotonic() + (grace_s if late else _asked_grace_s(grace_s))
             _signal_group(child.pid, signal.SIGTERM)
     _kill_rest_of_session()
     return {"exit_code": child.wait(), "stopped": stopped, "timed_out": timed_out}
+
+
+def _asked_grace_s(default: float) -> float:
+    """Seconds that whoever sent the signal wrote into the file ``grace``, if anything."""
+    try:
+        with open("grace", encoding="utf-8") as stream:
+            return float(stream.read())
+    except (OSError, ValueError):
+        return default
 
 
 def _next_signal(deadline: float | None) -> int | None:

@@ -53,6 +53,9 @@ VERBS: Mapping[str, Verb | Group] = {
     ),
     "demo": Verb("isocenter.cli.demo:command", "Write a synthetic chest X-ray set as DICOM."),
     "doctor": Verb("isocenter.cli.doctor:command", "Say what is missing on this machine and how to get it."),
+    "emulate": Verb(
+        "isocenter.cli.emulate:command", "Answer as a cloud's training service, on this machine."
+    ),
     "model": Group(
         "Registered models: their versions, cards and aliases.",
         {
