@@ -49,7 +49,11 @@ def failure_reason(path: Path) -> str:
         return ""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        text = stream.read().decode("utf-8", errors="replace")
+        return reason_in(stream.read().decode("utf-8", errors="replace"))
+
+
+def reason_in(text: str) -> str:
+    """The last paragraph of ``text``, by the rules of :func:`failure_reason`."""
     paragraph: list[str] = []
     for line in reversed(text.splitlines()):
         if line.strip() and not _is_event(line):

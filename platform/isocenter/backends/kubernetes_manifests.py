@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isocenter.backends.kubernetes_pod import CONTAINER, label_values
+from isocenter.backends.kubernetes_pod import CONTAINER, exact_texts, label_values
 
 TRAINER_GROUP, TRAINER_VERSION = "trainer.kubeflow.org", "v1alpha1"
 _STEP_LABEL = f"{TRAINER_GROUP}/trainjob-ancestor-step"
@@ -24,7 +24,6 @@ class JobFrame:
     Args:
         name: of the job, before its attempt's number is added.
         labels: exact texts.
-        annotations: of the job.
         nodes: how many pods.
         gpus: on each node.
         max_runtime_s: after which Kubernetes ends the pods; None for no limit.
@@ -33,7 +32,6 @@ class JobFrame:
 
     name: str
     labels: Mapping[str, str]
-    annotations: Mapping[str, str]
     nodes: int
     gpus: int = 0
     max_runtime_s: int | None = None
@@ -42,7 +40,7 @@ class JobFrame:
     @property
     def metadata(self) -> Manifest:
         """Of each object."""
-        more = {"annotations": dict(self.annotations)} if self.annotations else {}
+        more = {"annotations": exact} if (exact := exact_texts(self.labels)) else {}
         return {"name": self.name, "labels": label_values(self.labels), **more}
 
     @property

@@ -20,7 +20,7 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _VOLUME = re.compile(r"^/volumes/([a-z0-9-]+)/[^.]")
 _COMPONENT_LABEL = "app.kubernetes.io/component"
 _LONGEST_LABEL = 63
-_USER = 65532
+_USER = 10001
 _STOP_GRACE_S = 120
 _SHARED_MEMORY = "2Gi"
 
@@ -196,9 +196,7 @@ def _program(request: PodRequest) -> dict[str, Any]:
 
 def _variables(request: PodRequest) -> list[dict[str, Any]]:
     fixed = {"HOME": "/tmp", "ISOCENTER_SERVICE": "kubernetes", "PYTHONUNBUFFERED": "1"}  # noqa: S108
-    given = [
-        {"name": name, "value": _literal(value)} for name, value in sorted(request.environment.items())
-    ]
+    given = [{"name": name, "value": _literal(value)} for name, value in sorted(request.environment.items())]
     own = [{"name": name, "value": value} for name, value in fixed.items() if name not in request.environment]
     return [*own, *_group_variables(request), *given]
 
@@ -223,9 +221,7 @@ def _group_variables(request: PodRequest) -> list[dict[str, Any]]:
     return [{"name": rank, "valueFrom": index}, *({"name": n, "value": v} for n, v in values.items())]
 
 
-def _storage_variables(
-    descriptor: DeploymentDescriptor, settings: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _storage_variables(descriptor: DeploymentDescriptor, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Where the object store is, and its credentials by reference: the kubelet reads the secret."""
     address = descriptor.endpoints.get("object-store") or descriptor.endpoints.get("onprem-storage", "")
     places = {"AWS_ENDPOINT_URL": address, "AWS_DEFAULT_REGION": _region(descriptor, address)}
@@ -280,9 +276,7 @@ def _affinity(where: Placement) -> dict[str, Any]:
     if not where.node_terms:
         return {}
     terms = [{"matchExpressions": [dict(term) for term in where.node_terms]}]
-    return {
-        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-    }
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
 
 def _literal(text: str) -> str:
