@@ -280,8 +280,8 @@ def _affinity(where: Placement) -> dict[str, Any]:
 
 
 def _literal(text: str) -> str:
-    """``text`` as Kubernetes will hand it over: ``$(NAME)`` would be replaced, ``$$(NAME)`` is not.
+    """``text`` so that Kubernetes hands it over as it is: ``$(NAME)`` would be replaced, and ``$$`` is ``$``.
 
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-    return text.replace("$(", "$$(")
+    return text.replace("$", "$$")

@@ -21,11 +21,9 @@ _KILLED = 128 + 9
 
 def condition(thing: Object, kind: str) -> Object | None:
     """The condition of that type, if it is true."""
-    for found in thing.get("status", {}).get("conditions") or ():
-        if found["type"] == kind and found["status"] == "True":
-            true: Object = found
-            return true
-    return None
+    conditions: Sequence[Object] = thing.get("status", {}).get("conditions") or ()
+    true = (found for found in conditions if found["type"] == kind and found["status"] == "True")
+    return next(true, None)
 
 
 def pod_index(pod: Object) -> int:
