@@ -28,6 +28,11 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
 
     scheme = uri.partition("://")[0]
     try:
+        if scheme == "gs":
+            # What fsspec has for gs:// asks a gRPC service for each bucket's kind; ours are flat.
+            from gcsfs.core import GCSFileSystem
+
+            return GCSFileSystem(skip_instance_cache=True, **_options(descriptor, scheme))
         return fsspec.filesystem(scheme, skip_instance_cache=True, **_options(descriptor, scheme))
     except ImportError as error:
         if scheme not in EXTRAS:
