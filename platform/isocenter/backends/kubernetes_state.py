@@ -34,7 +34,7 @@ def pod_index(pod: Object) -> int:
 def container_state(pod: Object) -> Mapping[str, Any]:
     """State of the pod's container: ``waiting``, ``running`` or ``terminated`` with what is known of it."""
     statuses = pod.get("status", {}).get("containerStatuses") or ()
-    found = next((status for status in statuses if status["name"] == CONTAINER), {})
+    found: Object = next((status for status in statuses if status["name"] == CONTAINER), {})
     state: Mapping[str, Any] = found.get("state", {})
     return state
 
