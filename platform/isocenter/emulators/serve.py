@@ -29,7 +29,7 @@ EMULATORS: Mapping[str, tuple[str, str]] = {
     "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws-emulator"),
     "azure": ("isocenter.emulators.azure.emulator:AzureEmulator", "azure"),
     "gcp": ("isocenter.emulators.gcp.emulator:GcpEmulator", "gcp-emulator"),
-    "kubernetes": ("isocenter.emulators.kubernetes.emulator:KubernetesEmulator", "kubernetes"),
+    "kubernetes": ("isocenter.emulators.kubernetes.emulator:KubernetesEmulator", "kubernetes-emulator"),
 }
 _START_S = 60.0
 _POLL_S = 0.05
