@@ -27,6 +27,9 @@ class Machine(_Row):
         node: type name of a Kubernetes node.
         accelerator: GCP's name of the GPU.
         family: Azure's name of the quota; the end of GCP's.
+        local_storage: AWS: whether its disks are its own; their key is the hardware's and can't be chosen.
+        usd_per_hour: list price, for estimates only; None where it isn't known.
+        spot_usd_per_hour: likewise, interruptible; it changes from hour to hour.
     """
 
     gpus: int
@@ -34,6 +37,9 @@ class Machine(_Row):
     node: str
     accelerator: str = ""
     family: str = ""
+    local_storage: bool = False
+    usd_per_hour: float | None = None
+    spot_usd_per_hour: float | None = None
 
 
 class GpuOffer(_Row):
@@ -44,11 +50,12 @@ class GpuOffer(_Row):
 
 
 class CloudOffer(_Row):
-    """One cloud's regions (name: residency zone) and GPU sizes."""
+    """One cloud's regions (name: residency zone), GPU sizes, and machines without a GPU, the usual first."""
 
     title: str
     regions: dict[str, str]
     gpu: dict[str, GpuOffer]
+    cpu: tuple[Machine, ...] = ()
 
     def residency(self, region: str) -> str:
         """The zone that data in ``region`` stays in.
@@ -74,6 +81,11 @@ class CloudOffer(_Row):
             return self.gpu[size].machines
         what = f"{self.title} sells no GPU of size {size!r}" if size in GPU_SIZES else f"No GPU size {size!r}"
         raise InputError(f"{what}.", hint=f"Nearest: {', '.join(self._near(size))}.")
+
+    def named(self, managed: str) -> Machine | None:
+        """The machine of which ``managed`` is the type name; None where it isn't in the table."""
+        machines = [*self.cpu, *(machine for offer in self.gpu.values() for machine in offer.machines)]
+        return next((machine for machine in machines if machine.managed == managed), None)
 
     def _near(self, size: str) -> list[str]:
         if size not in GPU_SIZES:
