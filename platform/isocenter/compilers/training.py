@@ -85,7 +85,11 @@ def _steps(request: TrainingRequest, image: str | None) -> tuple[PipelineStep, .
     train = _job(request, image, "train", {"plan": request.plan_json, "threads": request.threads})
     evaluate = _job(request, image, "evaluate", request.evaluation_parameters)
     evaluate = replace(evaluate, compute=replace(request.compute, nodes=1))
-    left = {"model": Source("model", "train"), "evaluation": Source("output", "evaluate")}
+    left = {
+        "model": Source("model", "train"),
+        "output": Source("output", "train"),
+        "evaluation": Source("output", "evaluate"),
+    }
     return (
         PipelineStep("ingest", Place.SITE, retry=Retry(times=1), options=_ingest_options(request)),
         PipelineStep(
@@ -117,7 +121,7 @@ def _steps(request: TrainingRequest, image: str | None) -> tuple[PipelineStep, .
             timeout_s=_PLATFORM_TIMEOUT_S,
             cached=False,
             inputs={**left, "verdict": Source("verdict", "gate"), EXECUTION: Source(EXECUTION)},
-            options={"name": request.name, "card": dict(request.card)},
+            options={"name": request.name},
         ),
     )
 
