@@ -20,7 +20,10 @@ ENTRY_POINTS = "isocenter.backends"
 
 # Named here as well, because reading the metadata of every installed package costs more than the rest
 # of a trivial step.
-_BUILT_IN: Mapping[str, str] = {"local": "isocenter.backends.local:LocalBackend"}
+_BUILT_IN: Mapping[str, str] = {
+    "local": "isocenter.backends.local:LocalBackend",
+    "sagemaker": "isocenter.backends.sagemaker:SageMakerBackend",
+}
 
 # Backend name -> the extra of the package `isocenter` that brings it.
 INSTALL_EXTRAS: Mapping[str, str] = {

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _TAIL_BYTES = 16_384
@@ -50,8 +50,13 @@ def failure_reason(path: Path) -> str:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         text = stream.read().decode("utf-8", errors="replace")
+    return last_paragraph(text.splitlines())
+
+
+def last_paragraph(lines: Sequence[str]) -> str:
+    """The last paragraph of ``lines`` that is text, as :func:`failure_reason` gives it."""
     paragraph: list[str] = []
-    for line in reversed(text.splitlines()):
+    for line in reversed(lines):
         if line.strip() and not _is_event(line):
             paragraph.append(line.rstrip())
         elif paragraph and not line.strip():

@@ -26,7 +26,7 @@ from isocenter.targets.descriptor import DeploymentDescriptor
 PROGRAM = (sys.executable, "-m", "isocenter_training")
 # Cloud -> where its emulator lives, and the extra that brings what it is made of.
 EMULATORS: Mapping[str, tuple[str, str]] = {
-    "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws"),
+    "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws-emulator"),
     "azure": ("isocenter.emulators.azure.emulator:AzureEmulator", "azure"),
     "gcp": ("isocenter.emulators.gcp.emulator:GcpEmulator", "gcp"),
     "kubernetes": ("isocenter.emulators.kubernetes.emulator:KubernetesEmulator", "kubernetes"),

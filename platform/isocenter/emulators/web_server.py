@@ -3,7 +3,7 @@
 A test asks for faults with ``POST /emulator/faults``, a JSON object with any of
 
 - ``times`` (1): how many requests it meets; ``path`` (""): a regular expression that their path must hold;
-  ``method`` (""): theirs
+  ``method`` (""): theirs; ``header`` (""): likewise for one of their headers, as ``name: value``
 - ``status``: answer with it, in the service's error shape; ``retry_after``: seconds for that header
 - ``delay_s``: wait so long before doing anything
 - ``drop``: ``"before"`` closes the connection unanswered, ``"after"`` does what was asked and then closes it
@@ -37,6 +37,7 @@ class Request:
         query: name -> values.
         headers: names in lower case.
         body: empty where there is none.
+        query_text: the query as sent.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Request:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+    query_text: str = ""
 
     @property
     def plain_path(self) -> str:
@@ -86,13 +88,19 @@ class _Fault:
     times: int = 1
     path: str = ""
     method: str = ""
+    header: str = ""
     status: int = 0
     retry_after: str = ""
     delay_s: float = 0.0
     drop: str = ""
 
     def meets(self, request: Request) -> bool:
-        return self.method in ("", request.method) and re.search(self.path, request.plain_path) is not None
+        headers = (f"{name}: {value}" for name, value in request.headers.items())
+        return (
+            self.method in ("", request.method)
+            and re.search(self.path, request.plain_path) is not None
+            and any(re.search(self.header, header) for header in headers)
+        )
 
 
 class WebServer:
@@ -187,7 +195,8 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = parse_qs(parts.query, keep_blank_values=True)
-            request = Request(self.command, parts.path, query, headers, self._body(headers))
+            body = self._body(headers)
+            request = Request(self.command, parts.path, query, headers, body, parts.query)
             answer = server.answer(request)
             if answer is None:
                 self.close_connection = True

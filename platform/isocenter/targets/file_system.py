@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from isocenter.errors import EnvironmentFaultError
 from isocenter.targets.descriptor import DeploymentDescriptor
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 # URI scheme -> the extra that brings its file system.
 EXTRAS: Mapping[str, str] = {"s3": "aws", "gs": "gcp", "abfs": "azure", "abfss": "azure"}
+# The account key that every Azurite has, published by Microsoft: no secret.
+_AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
 def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSystem":
@@ -28,7 +31,7 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
 
     scheme = uri.partition("://")[0]
     try:
-        return fsspec.filesystem(scheme, skip_instance_cache=True, **_options(descriptor, scheme))
+        return fsspec.filesystem(scheme, skip_instance_cache=True, **_options(descriptor, scheme, uri))
     except ImportError as error:
         if scheme not in EXTRAS:
             raise
@@ -38,18 +41,35 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
         ) from error
 
 
-def _options(descriptor: DeploymentDescriptor, scheme: str) -> dict[str, Any]:
-    """Where an emulated target's buckets are; nothing for a real one."""
+def emulated_azure(address: str) -> str:
+    """How clients find and enter Azurite's account at ``address``, ``http://127.0.0.1:PORT/ACCOUNT``.
+
+    https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
+    """
+    account = urlsplit(address).path.strip("/")
+    parts = {
+        "DefaultEndpointsProtocol": urlsplit(address).scheme,
+        "AccountName": account,
+        "AccountKey": _AZURITE_KEY,
+        "BlobEndpoint": address,
+    }
+    return "".join(f"{name}={value};" for name, value in parts.items())
+
+
+def _options(descriptor: DeploymentDescriptor, scheme: str, uri: str) -> dict[str, Any]:
+    """Where an emulated target's buckets are; of a real one only what its address doesn't say elsewhere."""
     address = descriptor.endpoints.get(f"{descriptor.provider}-storage") or descriptor.endpoints.get(
         descriptor.provider
     )
     if not descriptor.emulated or not address:
-        return {}
+        # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/...: adlfs wants to be told the account.
+        is_azure = scheme in ("abfs", "abfss")
+        return {"account_name": (urlsplit(uri).hostname or "").partition(".")[0]} if is_azure else {}
     match scheme:
         case "s3":
             return {"endpoint_url": address, "key": "emulated", "secret": "emulated"}
         case "gs":
             return {"endpoint_url": address, "token": "anon"}
         case "abfs" | "abfss":
-            return {"connection_string": address, "account_name": None}
+            return {"connection_string": emulated_azure(address)}
     return {}
