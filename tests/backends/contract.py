@@ -4,11 +4,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isocenter.backends import Backend
+from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import InputError, JobFailedError
@@ -16,6 +18,7 @@ from isocenter.errors import InputError, JobFailedError
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_RUN = RunId("01JCZZZZZZZZZZZZZZZZZZZZZZ")
 Program = Callable[[str], TrainingJob]
+Place = Callable[[Path], str]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
@@ -64,6 +67,20 @@ class BackendContract:
         """A folder that jobs and the test both see."""
         (tmp_path / "marks").mkdir()
         return tmp_path / "marks"
+
+    @pytest.fixture
+    def place(self) -> Place:
+        """Brings a folder to where the service's jobs can read it; what a job's input names."""
+        return str
+
+    def files_of(self, artifact: Artifact) -> dict[str, bytes]:
+        """Path -> content of what an output holds."""
+        folder = Path(artifact.uri)
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
 
     @pytest.fixture
     def job(self) -> TrainingJob:
@@ -149,18 +166,25 @@ class BackendContract:
         assert backend.status(first).state is JobState.FAILED
         (model,) = backend.outputs(second)
         assert model.name == "model"
-        assert [p.name for p in Path(model.uri).iterdir()] == ["w"]
+        assert list(self.files_of(model)) == ["w"]
 
-    def test_contract_environment(self, backend: Backend, program: Program, marks: Path) -> None:
-        job = program("import os, json; print(json.dumps(dict(os.environ)))")
-        job = TrainingJob(
-            job.name, job.command, inputs={"dataset": str(marks)}, parameters={"a": [1, "é"]}, image=job.image
+    def test_contract_environment(
+        self, backend: Backend, program: Program, place: Place, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "set"
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "f").write_text("pixels")
+        job = program(
+            "import os, json, pathlib\n"
+            "found = pathlib.Path(os.environ['ISOCENTER_INPUT_DATASET']) / 'deep' / 'f'\n"
+            "print(json.dumps({**os.environ, 'found': found.read_text()}))\n"
         )
+        job = replace(job, inputs={"dataset": place(folder)}, parameters={"a": [1, "é"]})
         handle = backend.submit(backend.plan(job, new_run_id()))
-        wait(backend, handle)
+        assert wait(backend, handle).state is JobState.SUCCEEDED
         environment = json.loads("".join(backend.logs(handle)))
         assert environment["ISOCENTER_RUN_ID"] == handle.run
-        assert environment["ISOCENTER_INPUT_DATASET"] == str(marks)
+        assert environment["found"] == "pixels"
         assert json.loads(environment["ISOCENTER_PARAMETERS"]) == {"a": [1, "é"]}
 
     def test_status_of_a_foreign_handle_is_unknown(self, backend: Backend) -> None:
@@ -227,8 +251,11 @@ class BackendContract:
             wait(backend, handle)
             found.append({artifact.name: artifact for artifact in backend.outputs(handle)})
         assert set(found[0]) == {"model", "output"}
-        assert found[0]["model"].digest == found[1]["model"].digest != found[0]["output"].digest
-        assert found[0]["model"].size == len("MODEL")
+        assert found[0]["model"].digest == found[1]["model"].digest
+        for kind in ("model", "output"):
+            assert self.files_of(found[0][kind]) == self.files_of(found[1][kind])
+            assert self.files_of(found[0][kind]) == {"deep/f": kind.upper().encode()}
+            assert found[0][kind].size > 0
 
 
 def descendants_alive(pids: Iterator[int] | list[int]) -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 
 from isocenter.backends import Backend, Capability, load_backend
 from isocenter.backends.local import LocalBackend
+from isocenter.domain.digest import digest_tree
 from isocenter.domain.run import JobHandle, JobState, new_run_id
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, IntegrityError, NotFoundError
@@ -91,6 +92,14 @@ class TestLocalBackend(BackendContract):
         handle = backend.submit(backend.plan(program(family(marks, "os._exit(0)")), new_run_id()))
         assert wait(backend, handle).state is JobState.SUCCEEDED
         wait_until_dead(pids_of(marks))
+
+    def test_outputs_are_named_by_digest_and_size(self, backend: Backend, program: Program) -> None:
+        source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/f', 'w').write('MODEL')"
+        handle = backend.submit(backend.plan(program(source), new_run_id()))
+        wait(backend, handle)
+        (model,) = backend.outputs(handle)
+        assert model.digest == digest_tree(Path(model.uri))
+        assert model.size == len("MODEL")
 
     def test_time_limit(self, backend: Backend, program: Program) -> None:
         job = program("import time; time.sleep(60)")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _TAIL_BYTES = 16_384
@@ -49,14 +49,13 @@ def failure_reason(path: Path) -> str:
         return ""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        text = stream.read().decode("utf-8", errors="replace")
-    return last_paragraph(text.splitlines())
+        return reason_in(stream.read().decode("utf-8", errors="replace"))
 
 
-def last_paragraph(lines: Sequence[str]) -> str:
-    """The last paragraph of ``lines`` that is text, as :func:`failure_reason` gives it."""
+def reason_in(text: str) -> str:
+    """The last paragraph of ``text``, by the rules of :func:`failure_reason`."""
     paragraph: list[str] = []
-    for line in reversed(lines):
+    for line in reversed(text.splitlines()):
         if line.strip() and not _is_event(line):
             paragraph.append(line.rstrip())
         elif paragraph and not line.strip():

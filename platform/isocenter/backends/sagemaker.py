@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from isocenter.backends.aws_calls import asking, aws_client, error_code, error_message
 from isocenter.backends.base import Capability
-from isocenter.backends.job_log import last_paragraph
+from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described
 from isocenter.backends.sagemaker_log import JobLog
 from isocenter.backends.sagemaker_outputs import job_outputs
@@ -200,7 +200,7 @@ class SageMakerBackend:
         """From the log of a program that left no reason for the service."""
         try:
             with asking():
-                return last_paragraph(list(JobLog(self._logs, name).new_lines()))
+                return reason_in("\n".join(JobLog(self._logs, name).new_lines()))
         except IsocenterError:
             return ""
 

@@ -26,6 +26,7 @@ _SPOT_WAIT_S = 86_400
 _VOLUME_GIB = 100
 _LONGEST_NAME = 63
 _LONGEST_PARAMETER, _LONGEST_VARIABLE, _LONGEST_ARGUMENT = 2_500, 512, 256
+_MOST_PIECES = 90
 _LONGEST_KEY, _LONGEST_TAG, _MOST_TAGS = 128, 256, 50
 _TAG = re.compile(r"[\w .:/=+\-@]*")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -106,11 +107,18 @@ def _algorithm(settings: Mapping[str, Any], job: TrainingJob) -> dict[str, Any]:
 
 
 def _hyperparameters(job: TrainingJob, run: RunId) -> dict[str, str]:
-    """Ours: SageMaker starts the container with ``train``, so the program's name is among them."""
+    """Ours: SageMaker starts the container with ``train``, so the program's name is among them.
+
+    What is too long for one value comes in pieces (:mod:`isocenter_training.contract`).
+    """
     parameters = canonical_json(dict(job.parameters)).decode()
-    _refuse_long("The parameters as JSON", parameters, _LONGEST_PARAMETER)
+    begins = range(0, len(parameters), _LONGEST_PARAMETER)
+    if len(begins) > _MOST_PIECES:
+        raise InputError(f"The parameters have {len(parameters)} characters as JSON; SageMaker takes fewer.")
+    pieces = [parameters[begin : begin + _LONGEST_PARAMETER] for begin in begins]
     program = {"program": job.command[0]} if len(job.command) == 1 else {}
-    return {**program, "run_id": run, "parameters": parameters}
+    named = {f"parameters_{number}": piece for number, piece in enumerate(pieces)}
+    return {**program, "run_id": run, **(named if len(pieces) > 1 else {"parameters": parameters})}
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The emulated AWS: our calls first, then moto, at one address.
 
 Beside the faults of :mod:`isocenter.emulators.web_server`, ``POST /emulator/interrupt`` with
-``{"job": NAME}`` takes back the machines of a spot job, and ``GET /emulator`` says what is here. Statuses of faults stand for
-SageMaker's errors: 401 unknown credentials, 403 access denied, 419 expired credentials, 429 throttled (which
-SageMaker answers with 400), 500 and 503.
+``{"job": NAME}`` takes back the machines of a spot job, and ``GET /emulator`` says what is here. Statuses of
+faults stand for SageMaker's errors: 401 unknown credentials, 403 access denied, 419 expired credentials, 429
+throttled (which SageMaker answers with 400), 500 and 503.
 """
 
 import json

@@ -61,6 +61,8 @@ class MotoServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def _start(self, log: Path) -> str:
         with socket.create_server(("127.0.0.1", 0)) as probe:

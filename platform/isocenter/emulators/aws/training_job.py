@@ -179,6 +179,8 @@ class TrainingJob:
         try:
             launch = self._launched()
             while launch is not None and self._watch(launch) == "interrupted":
+                self._interrupt.clear()
+                self._record["launches"] += 1
                 self._enter("Interrupted")
                 launch = self._launched()
         except NoInputError as error:
@@ -191,12 +193,9 @@ class TrainingJob:
 
     def _launched(self) -> Launch | None:
         """Containers that run: found again, or started; None where the job was stopped before."""
+        self._record["launches"] = self._record["launches"] or 1
         launch = self._launch()
-        if not (self._record["launches"] and launch.is_started):
-            self._interrupt.clear()
-            with self._lock:
-                self._record["launches"] += 1
-            launch = self._launch()
+        if not launch.is_started:
             self._enter("Starting")
             self._enter("Downloading")
             launch.prepare(self._transfer)
