@@ -1,20 +1,33 @@
 """Jobs as processes of this machine, with the container contract's environment (``local`` column).
 
+A job that names an image runs in it, by podman, docker or buildah; others in this Python environment.
+
 A run is one directory in the store: ``model``, ``output`` and ``checkpoints`` belong to the job,
 ``attempts/N`` to the backend. The job's parent is a small supervisor, not the command line, so the job goes
 on when the command line is killed, and a re-run finds it again.
 """
 
+import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.job_environment import contract_environment
 from isocenter.backends.job_log import failure_reason, follow_lines, read_lines
 from isocenter.backends.local_attempt import Attempt, attempts_of, locked, new_attempt, read_json
+from isocenter.backends.oci_runtime import (
+    RUNTIME_VARIABLES,
+    ImageRun,
+    find_runtime,
+    prepare_outputs,
+    start_command,
+)
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.digest import canonical_json, digest_tree
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
@@ -22,11 +35,14 @@ from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import InputError, IntegrityError, JobFailedError
 from isocenter.home import Home
+from isocenter.storage.atomic import write_bytes
 
 _ENTRY_POINT = (sys.executable, "-m", "isocenter_training")
+_RUNNER = Path(__file__).with_name("oci_runner.py")
 _STOP_GRACE_S = 120.0
-# Linux refuses longer single variables (MAX_ARG_STRLEN).
-_LONGEST_VARIABLE = 128 * 1024 - 1
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+# Where a container has what its job was given and leaves.
+_INSIDE = "/isocenter"
 # What of the user's environment a job gets to see: never tokens, passwords or database addresses.
 _INHERITED = (
     *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SSL_CERT_FILE"),
@@ -44,12 +60,13 @@ class LocalBackend:
         settings: ``entry_point`` (what stands for the image's entry point: a list of arguments; default this
             Python's ``isocenter_training``), ``stop_grace_s`` (seconds between SIGTERM and SIGKILL, default
             120), ``pass_environment`` (names of further variables that jobs may see; those in
-            ``$ISOCENTER_JOB_ENVIRONMENT``, separated by commas, as well).
+            ``$ISOCENTER_JOB_ENVIRONMENT``, separated by commas, as well), ``oci_runtime`` (``podman``,
+            ``docker`` or ``buildah``; default: the first that answers).
     """
 
     name: ClassVar[str] = "local"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.FOLLOW_LOGS, Capability.GPU, Capability.TIME_LIMIT}
+        {Capability.FOLLOW_LOGS, Capability.GPU, Capability.IMAGE, Capability.TIME_LIMIT}
     )
 
     def __init__(self, home: Home, settings: Mapping[str, Any] | None = None) -> None:
@@ -58,18 +75,17 @@ class LocalBackend:
         self._entry_point = tuple(chosen.get("entry_point", _ENTRY_POINT))
         self._stop_grace_s = float(chosen.get("stop_grace_s", _STOP_GRACE_S))
         self._inherited = (*_INHERITED, *chosen.get("pass_environment", ()))
+        self._oci_runtime = str(chosen.get("oci_runtime", ""))
 
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
-        """Arguments, environment and directories of the process that would run ``job``."""
+        """Arguments, environment and directories of the process or container that would run ``job``."""
         refuse_unsupported(job, self.name, self.capabilities)
         directory = self._runs / run
         directories = {kind: str(directory / kind) for kind in ("model", "output", "checkpoints")}
-        environment = {**job.environment, **_contract(job, run, directories)}
-        _refuse_long_variables(job, environment)
         request = {
             "job": job.name,
-            "argv": [*self._entry_point, *job.command],
-            "environment": environment,
+            **(_process(job, run, directories, self._entry_point) if job.image is None else {}),
+            **(_container(job, run) if job.image is not None else {}),
             "directory": str(directory),
             "directories": directories,
             "max_runtime_s": job.compute.max_runtime_s,
@@ -125,13 +141,41 @@ class LocalBackend:
             if kind != "checkpoints":
                 shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True, exist_ok=True)
-        job = {**request, "environment": {**self._inherit(), **request["environment"]}}
+        job = {**request, **(self._container_start(submission) if "image" in request else {})}
+        job["environment"] = {**self._inherit("image" in request), **job["environment"]}
         attempt = new_attempt(self._runs / submission.run, job)
         attempt.start()
         return self._handle(submission.run, attempt)
 
-    def _inherit(self) -> dict[str, str]:
-        wanted = {*self._inherited, *os.environ.get(_ALSO_INHERITED, "").split(",")}
+    def _container_start(self, submission: Submission) -> dict[str, Any]:
+        """The process that runs the container; what it is to do lies in a file (:mod:`.oci_runner`)."""
+        request = submission.request
+        run = ImageRun(
+            image=request["image"],
+            arguments=tuple(request["arguments"]),
+            environment=request["environment"],
+            inputs=request["inputs"],
+            outputs={f"{_INSIDE}/{kind}": path for kind, path in request["directories"].items()},
+            gpus=request["gpus"],
+        )
+        prepare_outputs(run)
+        runtime, name = find_runtime(self._oci_runtime), f"isocenter-{submission.run.lower()}"
+        task = {
+            "runtime": runtime,
+            "name": name,
+            "run": submission.run,
+            "image": run.image,
+            "command": start_command(runtime, run, name),
+            "arguments": list(run.arguments),
+            "stop_grace_s": request["stop_grace_s"],
+        }
+        path = Path(request["directory"]) / "container.json"
+        write_bytes(path, json.dumps(task).encode(), mode=0o600)
+        return {"argv": [sys.executable, "-I", "-S", str(_RUNNER), str(path)], "environment": {}}
+
+    def _inherit(self, runs_image: bool) -> dict[str, str]:
+        also = RUNTIME_VARIABLES if runs_image else ()
+        wanted = {*self._inherited, *also, *os.environ.get(_ALSO_INHERITED, "").split(",")}
         found = {n: v for n, v in os.environ.items() if n in wanted or n.startswith("LC_")}
         return {**found, "PYTHONUNBUFFERED": "1"}
 
@@ -146,22 +190,34 @@ class LocalBackend:
         return Attempt(directory)
 
 
-def _contract(job: TrainingJob, run: RunId, directories: Mapping[str, str]) -> dict[str, str]:
-    channels = {f"ISOCENTER_INPUT_{name.upper()}": path for name, path in job.inputs.items()}
+def _process(
+    job: TrainingJob, run: RunId, directories: Mapping[str, str], entry_point: Sequence[str]
+) -> dict[str, Any]:
+    """What is particular to a job in this Python environment."""
+    environment = contract_environment(job, run, directories)
+    return {"argv": [*entry_point, *job.command], "environment": environment}
+
+
+def _container(job: TrainingJob, run: RunId) -> dict[str, Any]:
+    """What is particular to a job in an image: its places are the container's own.
+
+    Raises:
+        InputError: the image is not named by its digest.
+    """
+    if job.image is None or not _DIGEST.search(job.image):
+        raise InputError(
+            f"The image {job.image!r} is not named by its digest.",
+            hint="A tag can be moved to another image; REF@sha256:... can't.",
+        )
+    places = {kind: f"{_INSIDE}/{kind}" for kind in ("model", "output", "checkpoints")}
+    inside = {channel: f"{_INSIDE}/inputs/{channel}" for channel in job.inputs}
     return {
-        "ISOCENTER_RUN_ID": run,
-        "ISOCENTER_PARAMETERS": canonical_json(dict(job.parameters)).decode(),
-        "ISOCENTER_MODEL_DIR": directories["model"],
-        "ISOCENTER_OUTPUT_DIR": directories["output"],
-        "ISOCENTER_CHECKPOINT_DIR": directories["checkpoints"],
-        **channels,
+        "image": job.image,
+        "arguments": list(job.command),
+        "environment": contract_environment(replace(job, inputs=inside), run, places),
+        "inputs": {inside[channel]: path for channel, path in job.inputs.items()},
+        "gpus": job.compute.gpu_count,
     }
-
-
-def _refuse_long_variables(job: TrainingJob, environment: Mapping[str, str]) -> None:
-    for name, value in environment.items():
-        if len(name) + len(value.encode()) + 1 > _LONGEST_VARIABLE:
-            raise InputError(f"The job {job.name!r} has a value of {len(value)} characters for {name}.")
 
 
 def _refuse_other(path: Path, submission: Submission) -> None:
