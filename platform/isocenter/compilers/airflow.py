@@ -25,11 +25,15 @@ def compile_airflow(spec: PipelineSpec, target: DeploymentDescriptor | None) -> 
     values = {
         "__DAG_ID__": repr(spec.name),
         "__DESCRIPTION__": repr(spec.description),
-        "__TAGS__": repr([*(f"{key}:{value}" for key, value in sorted(spec.labels.items())), f"target:{name}"]),
+        "__TAGS__": repr(
+            [*(f"{key}:{value}" for key, value in sorted(spec.labels.items())), f"target:{name}"]
+        ),
         "__SOURCE__": repr(spec.request["source"]),
         "__LABELS__": repr(spec.request["labels"]),
         "__REQUEST__": repr(json.dumps(request, sort_keys=True)),
-        "__STEPS__": pprint.pformat([_step(step, name) for step in spec.steps], width=_WIDTH, sort_dicts=False),
+        "__STEPS__": pprint.pformat(
+            [_step(step, name) for step in spec.steps], width=_WIDTH, sort_dicts=False
+        ),
     }
     text = _TEMPLATE.read_text(encoding="utf-8")
     for placeholder, value in values.items():

@@ -94,7 +94,7 @@ def _component(spec: PipelineSpec, step: PipelineStep, target: DeploymentDescrip
         "inputs": {
             name: strings if source.step is None else files for name, source in sorted(step.inputs.items())
         },
-        "outputs": {name: files for name in step.outputs},
+        "outputs": dict.fromkeys(step.outputs, files),
         "command": _patient(_command(spec, step, target), step),
     }
 
@@ -109,7 +109,7 @@ def _command(spec: PipelineSpec, step: PipelineStep, target: DeploymentDescripto
         outputs["checkpoints"] = checkpoints_uri(target, spec, step, dataset)
         return timed([TRAINING_PROGRAM, *training_arguments(step, inputs, outputs)], step)
     execution = inputs.pop(EXECUTION, "")
-    out = next(iter(outputs.values()), "") or registration_uri(target, spec, execution)
+    out = next(iter(outputs.values()), "") or registration_uri(target, spec.name, execution)
     return timed([*PLATFORM_PROGRAM, *platform_arguments(step, spec, inputs, out)], step)
 
 

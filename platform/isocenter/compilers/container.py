@@ -57,19 +57,21 @@ def dataset_uri(target: DeploymentDescriptor, digest: str) -> str:
     return f"{target.buckets['data']}/datasets/{digest}"
 
 
-def base_uri(target: DeploymentDescriptor, spec: PipelineSpec) -> str:
-    """Under which all that executions of this pipeline leave lies."""
-    return f"{target.buckets['models']}/pipelines/{spec.name}"
+def base_uri(target: DeploymentDescriptor, pipeline: str) -> str:
+    """Under which all that executions of the pipeline of this name leave lies."""
+    return f"{target.buckets['models']}/pipelines/{pipeline}"
 
 
-def checkpoints_uri(target: DeploymentDescriptor, spec: PipelineSpec, step: PipelineStep, dataset: str) -> str:
+def checkpoints_uri(
+    target: DeploymentDescriptor, spec: PipelineSpec, step: PipelineStep, dataset: str
+) -> str:
     """Where a step's checkpoints lie: the same for each try and execution that gives the same result."""
-    return f"{base_uri(target, spec)}/checkpoints/{short(step.cache_key)}/{dataset}"
+    return f"{base_uri(target, spec.name)}/checkpoints/{short(step.cache_key)}/{dataset}"
 
 
-def registration_uri(target: DeploymentDescriptor, spec: PipelineSpec, execution: str) -> str:
+def registration_uri(target: DeploymentDescriptor, pipeline: str, execution: str) -> str:
     """Where the step register leaves a model for the site to take up."""
-    return f"{base_uri(target, spec)}/registrations/{execution}"
+    return f"{base_uri(target, pipeline)}/registrations/{execution}"
 
 
 def short(key: str) -> str:
@@ -90,9 +92,15 @@ def training_arguments(
         outputs: ``model``, ``output``, ``checkpoints`` -> place.
     """
     job = step.training_job
-    arguments = [*job.command, f"--run-id={step.name}-{short(step.cache_key)}", f"--parameters={_json(job.parameters)}"]
+    arguments = [
+        *job.command,
+        f"--run-id={step.name}-{short(step.cache_key)}",
+        f"--parameters={_json(job.parameters)}",
+    ]
     arguments += [f"--input={channel}={place}" for channel, place in sorted(inputs.items())]
-    arguments += [f"--{kind}={outputs[kind]}" for kind in ("model", "output", "checkpoints") if kind in outputs]
+    arguments += [
+        f"--{kind}={outputs[kind]}" for kind in ("model", "output", "checkpoints") if kind in outputs
+    ]
     return arguments
 
 
@@ -143,7 +151,10 @@ def refuse_clusters(step: PipelineStep, format_: str) -> None:
     """
     if step.job is None:
         return
-    for asked, what in ((step.job.compute.nodes > 1, "several machines"), (step.job.compute.spot, "spot machines")):
+    for asked, what in (
+        (step.job.compute.nodes > 1, "several machines"),
+        (step.job.compute.spot, "spot machines"),
+    ):
         if asked:
             raise InputError(
                 f"A step of a {format_} pipeline can't run on {what}.",

@@ -52,7 +52,7 @@ def pipeline_ir(
         "pipelineInfo": {"name": spec.name, "description": spec.description},
         "schemaVersion": _SCHEMA,
         "sdkVersion": "isocenter",
-        "defaultPipelineRoot": base_uri(target, spec),
+        "defaultPipelineRoot": base_uri(target, spec.name),
         "root": {
             "inputDefinitions": {"parameters": {p.name: _parameter(p) for p in spec.parameters}},
             "dag": {"tasks": {step.name: _task(step) for step in steps}},
@@ -159,7 +159,7 @@ def _training(spec: PipelineSpec, step: PipelineStep, target: DeploymentDescript
 
 def _platform(spec: PipelineSpec, step: PipelineStep, target: DeploymentDescriptor) -> list[str]:
     inputs = {channel: _input(channel) for channel in _artifacts(step)}
-    out = _output(step.outputs[0]) if step.outputs else registration_uri(target, spec, _value(EXECUTION))
+    out = _output(step.outputs[0]) if step.outputs else registration_uri(target, spec.name, _value(EXECUTION))
     return platform_arguments(step, spec, inputs, out)
 
 

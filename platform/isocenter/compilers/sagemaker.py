@@ -114,9 +114,11 @@ class _Writer:
         written["InputDataConfig"] = [
             _channel(name, self._place(source)) for name, source in sorted(step.inputs.items())
         ]
-        written["OutputDataConfig"]["S3OutputPath"] = f"{base_uri(self._descriptor, self._spec)}/jobs"
+        written["OutputDataConfig"]["S3OutputPath"] = f"{base_uri(self._descriptor, self._spec.name)}/jobs"
         written["CheckpointConfig"] = {
-            "S3Uri": _join("/", checkpoints_uri(self._descriptor, self._spec, step, "").rstrip("/"), self._dataset),
+            "S3Uri": _join(
+                "/", checkpoints_uri(self._descriptor, self._spec, step, "").rstrip("/"), self._dataset
+            ),
             "LocalPath": CHECKPOINTS,
         }
         return written
@@ -168,13 +170,13 @@ class _Writer:
         return {name: self._place(source) for name, source in channels.items()}
 
     def _output(self, step: PipelineStep) -> _Json:
-        execution = _get(f"Parameters.{EXECUTION}")
         if step.outputs:
-            name = step.outputs[0]
-            parts = (f"{base_uri(self._descriptor, self._spec)}/{step.name}", execution)
+            # By what decides it, so that SageMaker sees the same request again and takes the earlier result.
+            name, place = step.outputs[0], f"{step.name}/{short(step.cache_key)}"
+            parts = (f"{base_uri(self._descriptor, self._spec.name)}/{place}", self._dataset)
         else:
             name = "registration"
-            parts = (registration_uri(self._descriptor, self._spec, "").rstrip("/"), execution)
+            parts = (registration_uri(self._descriptor, self._spec.name, "").rstrip("/"), _get(f"Parameters.{EXECUTION}"))
         s3 = {"S3Uri": _join("/", *parts), "LocalPath": f"{_WORK}/output", "S3UploadMode": "EndOfJob"}
         return {"OutputName": name, "S3Output": s3}
 

@@ -60,7 +60,9 @@ def pipeline_name(model: str) -> str:
 def _parameters(dataset: str | None) -> tuple[Parameter, ...]:
     digest = None if dataset is None else dataset.removeprefix("sha256:")
     return (
-        Parameter(DATASET, "The DatasetVersion: 64 hex digits; it lies in the target's bucket of data.", digest),
+        Parameter(
+            DATASET, "The DatasetVersion: 64 hex digits; it lies in the target's bucket of data.", digest
+        ),
         Parameter(EXECUTION, "Names this execution; what it leaves for the site goes by it.", _BY_HAND),
     )
 
@@ -92,9 +94,7 @@ def _steps(request: TrainingRequest, image: str | None) -> tuple[PipelineStep, .
     }
     return (
         PipelineStep("ingest", Place.SITE, retry=Retry(times=1), options=_ingest_options(request)),
-        PipelineStep(
-            "validate", Place.SITE, ("ingest",), options={"image_size": request.plan.image_size}
-        ),
+        PipelineStep("validate", Place.SITE, ("ingest",), options={"image_size": request.plan.image_size}),
         _in_training("train", ("ingest", "validate"), train, {"dataset": dataset}, ("model", "output")),
         _in_training(
             "evaluate",

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from isocenter.domain.digest import digest_json
 from isocenter.domain.run import new_run_id
 from isocenter.errors import InputError, NotFoundError
 from isocenter.home import Home
+from isocenter.pipelines.request_document import as_document
+from isocenter.pipelines.training_request import TrainingRequest
 from isocenter.storage.atomic import write_bytes
 
 _SHORTEST = 4
@@ -52,7 +56,7 @@ class PipelineExecution:
 class ExecutionRecords:
     """The executions of one store.
 
-    They lie beside the records, not in the shared database: another machine that shares that doesn't see them.
+    They lie beside the records, not in the database: a machine that shares only that doesn't see them.
 
     Args:
         home: the store.
@@ -122,3 +126,23 @@ def _read(path: Path) -> PipelineExecution:
         return PipelineExecution(**json.loads(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise InputError(f"The record {path} of a pipeline can't be read.") from error
+
+
+def remember_local(home: Home, request: TrainingRequest, target: str) -> PipelineExecution:
+    """Keep that a pipeline is run from here, once for the same request and target, so that its steps can be
+    shown.
+    """
+    wanted = PipelineExecution(
+        id=new_execution_id(),
+        model=request.name,
+        pipeline="training",
+        target=target,
+        format="local",
+        request=as_document(request),
+        dataset="",
+        code="",
+        keys={},
+        digest=digest_json(as_document(request)),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return ExecutionRecords(home).open(wanted)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from isocenter.errors import InputError
+from isocenter.pipelines.records import Records
 from isocenter.pipelines.runner import Runner
 from isocenter.pipelines.step import Outputs, Step, StepResult
 
@@ -19,17 +20,28 @@ def run_one_step(runner: Runner, steps: Sequence[Step], name: str) -> StepResult
         InputError: a step before it has not been done for these inputs.
         IsocenterError: the step failed.
     """
-    results: dict[str, Outputs] = {}
+    names = [step.name for step in steps]
+    if name not in names:
+        raise InputError(f"The pipeline has no step {name!r}.", hint=f"Steps: {', '.join(names)}.")
+    before = steps[: names.index(name)]
+    done = results_so_far(runner.records, before)
+    if len(done) < len(before):
+        missing = before[len(done)].name
+        raise InputError(
+            f"The step {name} needs {missing}, which has not been done for this data and plan.",
+            hint=f"isocenter pipeline step {missing} does it.",
+        )
+    result = runner.bring_about(steps[len(before)], done)
+    runner.observer.step_ended(result)
+    return result
+
+
+def results_so_far(records: Records, steps: Sequence[Step]) -> dict[str, Outputs]:
+    """Outputs of the steps that have been done for these inputs, up to the first that has not."""
+    done: dict[str, Outputs] = {}
     for step in steps:
-        if step.name == name:
-            result = runner.bring_about(step, results)
-            runner.observer.step_ended(result)
-            return result
-        found = runner.records.cache.get(step.key(results))
+        found = records.cache.get(step.key(done))
         if found is None or not step.still_there(found):
-            raise InputError(
-                f"The step {name} needs {step.name}, which has not been done for this data and plan.",
-                hint=f"isocenter pipeline step {step.name} does it.",
-            )
-        results[step.name] = found
-    raise InputError(f"The pipeline has no step {name!r}.", hint=f"Steps: {', '.join(s.name for s in steps)}.")
+            break
+        done[step.name] = found
+    return done

@@ -1,6 +1,9 @@
 """Files that lie in a directory here or at a URI, as a step's container is told of them."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
 
 _ARCHIVES = ("model.tar.gz", "output.tar.gz")
 """What SageMaker leaves in the place of a directory."""
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty directory, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        yield Path(folder)
 
 
 def files_of(place: str, folder: Path) -> Path:

@@ -1,13 +1,12 @@
 """What the step register leaves in a service: a trained model on its way to the site's registry.
 
-A service's container holds neither the site's signing key nor its records, so it can't register. It leaves the
-files and this account of them in the target's bucket; the site takes them up (:mod:`.take_up`) and believes no
-more of it than it can check.
+A service's container holds neither the site's signing key nor its records, so it can't register. It leaves
+the files and this account of them in the target's bucket; the site takes them up (:mod:`.take_up`) and
+believes no more of it than it can check.
 """
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from isocenter.domain.digest import digest_tree
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, IntegrityError
-from isocenter.pipelines.places import files_of, put_files
+from isocenter.pipelines.places import files_of, put_files, scratch_folder
 
 FILE = "registration.json"
 VERDICT = "verdict.json"
@@ -45,7 +44,9 @@ class RegistrationFile(BaseModel):
     verdict: dict[str, Any]
 
 
-def leave_registration(places: Mapping[str, str], verdict: str, facts: Mapping[str, Any], out: str) -> RegistrationFile:
+def leave_registration(
+    places: Mapping[str, str], verdict: str, facts: Mapping[str, Any], out: str
+) -> RegistrationFile:
     """Bring a model's files together at ``out``, and say what they are.
 
     Args:
@@ -57,8 +58,7 @@ def leave_registration(places: Mapping[str, str], verdict: str, facts: Mapping[s
     Raises:
         InputError: a part is missing, or the gate did not pass the model.
     """
-    with tempfile.TemporaryDirectory(prefix="isocenter-") as scratch:
-        work = Path(scratch)
+    with scratch_folder() as work:
         said = json.loads((files_of(verdict, _new(work / "verdict")) / VERDICT).read_bytes())
         if not said.get("passed"):
             raise InputError("The gate did not pass this model.")

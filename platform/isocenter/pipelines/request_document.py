@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from isocenter.domain.digest import digest_json
 from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
@@ -91,8 +90,3 @@ def read_document(document: Mapping[str, Any]) -> TrainingRequest:
         compute=Compute(**found.compute.model_dump()),
         image=found.image,
     )
-
-
-def request_digest(request: TrainingRequest, target: str) -> str:
-    """Names what is asked, and where."""
-    return digest_json({"request": as_document(request), "target": target})

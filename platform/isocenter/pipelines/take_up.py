@@ -65,7 +65,9 @@ class TakeUp:
         account = read_registration(left)
         if account.name != self.execution.model or account.keys != dict(self.execution.keys):
             raise IntegrityError("What was left for the site is of another pipeline.")
-        evaluation = EvaluationReport.model_validate_json((left / "evaluation" / "evaluation.json").read_bytes())
+        evaluation = EvaluationReport.model_validate_json(
+            (left / "evaluation" / "evaluation.json").read_bytes()
+        )
         if evaluation.bundle_digest != account.digests["model"]:
             raise IntegrityError("What was left for the site is the evaluation of another model.")
         if evaluation.dataset_digest != self.execution.dataset:
@@ -95,7 +97,11 @@ class TakeUp:
     def _record(self, execution: Execution, job: TrainingJob) -> None:
         runs = self.records.runs
         runs.create(
-            execution.run, job, self.execution.target, self.execution.digest, execution.key, backend=self.execution.format
+            execution.run,
+            job,
+            self.execution.target,
+            self.execution.digest,
+            execution.key,
+            backend=self.execution.format,
         )
         runs.set_status(execution.run, JobStatus(JobState.RUNNING))
-
