@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from isocenter.compilers.base import CompiledPipeline, load_compiler
+from isocenter.compilers.spec import PipelineSpec
 from isocenter.compilers.training import training_pipeline
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import load_plan
@@ -115,7 +116,11 @@ _AZURE_SPEC = training_pipeline(
 )
 
 
-def compile_for(format_: str, spec: object = SPEC) -> CompiledPipeline:
-    """``spec`` in a format, for its target. Azure sells no L4."""
-    chosen = _AZURE_SPEC if format_ == "azureml" and spec is SPEC else spec
-    return load_compiler(format_)(chosen, TARGETS[format_])  # type: ignore[arg-type]
+def spec_for(format_: str) -> PipelineSpec:
+    """The pipeline for a format's target. Azure sells no L4."""
+    return _AZURE_SPEC if format_ == "azureml" else SPEC
+
+
+def compile_for(format_: str, spec: PipelineSpec | None = None) -> CompiledPipeline:
+    """``spec`` in a format, for its target."""
+    return load_compiler(format_)(spec or spec_for(format_), TARGETS[format_])
