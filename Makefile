@@ -16,6 +16,9 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --constrai
 POLICY_VENV := .venv-policies
 POLICY_PYTHON := $(POLICY_VENV)/bin/python
 POLICY_UV = $(subst --constraint constraints.txt,--constraint policies/constraints.txt,$(subst $(BIN)/python,$(POLICY_PYTHON),$(UV)))
+# kfp, the sagemaker SDK and Airflow pin what doesn't fit beside ours either; they judge our compiled pipelines.
+PIPELINES_VENV := .venv-pipelines
+AIRFLOW_VENV := .venv-airflow
 # make policy: CLOUD scans that cloud's stacks only; SARIF=FILE also writes the findings for GitHub.
 STACKS := infra/cdktf.out/stacks
 SARIF ?=
@@ -89,6 +92,14 @@ $(POLICY_VENV)/.installed: $(BIN)/uv policies/pyproject.toml policies/constraint
 	$(POLICY_UV) --quiet --editable policies
 	@touch $@
 
+$(PIPELINES_VENV)/.installed: SDKS := tests/compilers/sdks/pipelines.txt
+$(AIRFLOW_VENV)/.installed: SDKS := tests/compilers/sdks/airflow.txt
+$(PIPELINES_VENV)/.installed $(AIRFLOW_VENV)/.installed: $(BIN)/uv $(wildcard tests/compilers/sdks/*.txt)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)") \
+	  --requirement $(SDKS)
+	@touch $@
+
 lint: $(VENV)/.installed-development ## ruff, mypy (strict), and three checkers of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -110,7 +121,7 @@ plan-comment:
 plan-review:
 	@$(PYTHON) .github/plans/review.py
 
-test: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## set up all that the tests need and run them
+test: $(VENV)/.installed-development $(POLICY_VENV)/.installed $(PIPELINES_VENV)/.installed $(AIRFLOW_VENV)/.installed ## set up all that the tests need and run them
 	@bash tests/system-packages
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest $(PYTEST)
@@ -158,5 +169,5 @@ destroy: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## end a deployment; data, 
 	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason '$(REASON)' $(if $(AUTO_APPROVE),--auto-approve)
 
 clean: ## remove .venv, the demo's store and caches
-	rm -rf $(VENV) $(POLICY_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(POLICY_VENV) $(PIPELINES_VENV) $(AIRFLOW_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -69,15 +69,34 @@ class PatientBackend:
         return self._patiently(lambda: self._backend.outputs(handle))
 
     def _patiently(self, ask: Callable[[], _Answer]) -> _Answer:
-        end = time.monotonic() + self._deadline_s
-        longest = _FIRST_WAIT_S
-        while True:
-            try:
-                return ask()
-            except TransientFaultError as fault:
-                wait = fault.retry_after_s or random.uniform(0, longest)  # noqa: S311 - spreads requests
-                if time.monotonic() + wait > end:
-                    raise
-                self._told(fault, wait)
-                time.sleep(wait)
-                longest = min(longest * 2, _LONGEST_WAIT_S)
+        return patiently(ask, deadline_s=self._deadline_s, told=self._told)
+
+
+def patiently(
+    ask: Callable[[], _Answer],
+    *,
+    deadline_s: float = DEADLINE_S,
+    told: Callable[[TransientFaultError, float], None] = lambda fault, wait: None,
+) -> _Answer:
+    """What ``ask`` gives, asked again after each transient fault.
+
+    Args:
+        ask: safe to repeat.
+        deadline_s: see :class:`PatientBackend`.
+        told: see :class:`PatientBackend`.
+
+    Raises:
+        TransientFaultError: the last one, when the time is up.
+    """
+    end = time.monotonic() + deadline_s
+    longest = _FIRST_WAIT_S
+    while True:
+        try:
+            return ask()
+        except TransientFaultError as fault:
+            wait = fault.retry_after_s or random.uniform(0, longest)  # noqa: S311 - spreads requests
+            if time.monotonic() + wait > end:
+                raise
+            told(fault, wait)
+            time.sleep(wait)
+            longest = min(longest * 2, _LONGEST_WAIT_S)

@@ -75,9 +75,17 @@ VERBS: Mapping[str, Verb | Group] = {
     "pipeline": Group(
         "Run the steps from DICOM to registered model.",
         {
+            "collect": Verb(
+                "isocenter.cli.pipeline.collect:command", "Register the model that a service's pipeline left."
+            ),
+            "compile": Verb(
+                "isocenter.cli.pipeline.compile:command", "Write the pipeline in a service's own format."
+            ),
             "run": Verb(
                 "isocenter.cli.pipeline.run:command", "Ingest, validate, train, evaluate, gate, register."
-            )
+            ),
+            "status": Verb("isocenter.cli.pipeline.status:command", "Where the steps of a pipeline are."),
+            "step": Verb("isocenter.cli.pipeline.step:command", "Do one step; compiled pipelines call it."),
         },
     ),
     "predict": Verb("isocenter.cli.predict:command", "Score DICOM files with a registered model."),

@@ -78,3 +78,15 @@ def load_acceptance(path: Path | None = None) -> Acceptance:
     except ValidationError as error:
         faults = field_faults(error, Acceptance)
         raise InputError(f"The acceptance file {str(path)!r} is wrong: {faults}.") from error
+
+
+def parse_acceptance(text: str) -> Acceptance:
+    """Acceptance rules in JSON.
+
+    Raises:
+        InputError: it is no JSON, or a rule is wrong (the message says which).
+    """
+    try:
+        return Acceptance.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(f"The acceptance rules are wrong: {field_faults(error, Acceptance)}.") from error

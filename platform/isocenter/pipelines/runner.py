@@ -5,7 +5,7 @@ written after the work, so a pipeline that was killed does the unfinished step a
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -41,11 +41,20 @@ class Runner:
         results: dict[str, StepResult] = {}
         for step in steps:
             outputs = {name: result.outputs for name, result in results.items()}
-            results[step.name] = self._bring_about(step, outputs)
+            results[step.name] = self.bring_about(step, outputs)
             self.observer.step_ended(results[step.name])
         return tuple(results.values())
 
-    def _bring_about(self, step: Step, results: dict[str, Outputs]) -> StepResult:
+    def bring_about(self, step: Step, results: Mapping[str, Outputs]) -> StepResult:
+        """Do one step, unless it has been done for these inputs.
+
+        Args:
+            step: what to do.
+            results: outputs of the steps before it.
+
+        Raises:
+            IsocenterError: it failed.
+        """
         begin = time.monotonic()
         key = step.key(results)
         state = StepState.CACHED

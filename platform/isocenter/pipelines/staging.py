@@ -143,7 +143,7 @@ def fetch(artifact: Artifact, folder: Path, descriptor: DeploymentDescriptor | N
         if artifact.uri.endswith(".tar.gz"):
             packed = folder / f"{artifact.name}.tar.gz"
             files.get_file(artifact.uri, str(packed))
-            _unpack(packed, target)
+            unpack(packed, target)
             packed.unlink()
         else:
             _download(files, artifact.uri, target)
@@ -161,7 +161,12 @@ def _download(files: "AbstractFileSystem", uri: str, target: Path) -> None:
         files.get_file(found, str(path))
 
 
-def _unpack(packed: Path, target: Path) -> None:
+def unpack(packed: Path, target: Path) -> None:
+    """Unpack a ``.tar.gz`` of a job into the directory ``target``.
+
+    Raises:
+        IntegrityError: it reaches outside of its folder, is larger than any model, or is no archive.
+    """
     try:
         with tarfile.open(packed, "r:gz") as archive:
             members = archive.getmembers()

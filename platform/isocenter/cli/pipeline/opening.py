@@ -1,0 +1,49 @@
+"""A pipeline on a target, ready to run: what the verbs share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from isocenter.cli.output import progress_console
+
+if TYPE_CHECKING:
+    from isocenter.home import Home
+    from isocenter.pipelines.observer import Observer
+    from isocenter.pipelines.runner import Runner
+    from isocenter.pipelines.training import TrainingPipeline
+    from isocenter.pipelines.training_request import TrainingRequest
+    from isocenter.targets import Target
+
+
+def open_pipeline(
+    home: "Home", place: "Target", request: "TrainingRequest", observer: "Observer"
+) -> "TrainingPipeline":
+    """The pipeline for ``request``, whose jobs run on ``place``.
+
+    Raises:
+        EnvironmentFaultError: the target's backend is not installed, or the database can't be reached.
+    """
+    from isocenter.backends import load_backend
+    from isocenter.backends.patient import PatientBackend
+    from isocenter.pipelines.job import JobLauncher
+    from isocenter.pipelines.records import open_records
+    from isocenter.pipelines.training import TrainingPipeline
+
+    records = open_records(home)
+    backend = PatientBackend(load_backend(place.backend, home, place.settings))
+    launcher = JobLauncher(backend, place.name, records, observer, place.descriptor)
+    return TrainingPipeline(request, records, launcher, observer)
+
+
+@contextmanager
+def watched_pipeline(
+    home: "Home", place: "Target", request: "TrainingRequest"
+) -> "Iterator[tuple[TrainingPipeline, Runner]]":
+    """The same with its runner, shown on the terminal while it runs."""
+    from isocenter.cli.pipeline.watching import TerminalObserver
+    from isocenter.pipelines.runner import Runner
+    from isocenter.pipelines.training import PIPELINE
+
+    with TerminalObserver(progress_console()) as observer:
+        pipeline = open_pipeline(home, place, request, observer)
+        yield pipeline, Runner(pipeline.records, observer, PIPELINE)

@@ -1,0 +1,1 @@
+"""Handing compiled pipelines to services, and seeing where their steps are: one file a service."""
