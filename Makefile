@@ -82,7 +82,7 @@ endif
 
 # The tests synthesize every cloud's stack and deploy to an emulated one.
 $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyproject.toml
-	$(UV) --quiet --editable 'platform[postgresql,aws,gcp-emulator,kubernetes-emulator]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
+	$(UV) --quiet --editable 'platform[postgresql,aws,azure,gcp-emulator,kubernetes-emulator]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
 	  --group development
 	$(BIN)/python -m isocenter_infra.bindings aws gcp azure onprem
 	@touch $@
