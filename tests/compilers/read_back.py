@@ -70,7 +70,9 @@ def _kfp(text: str) -> ReadBack:
         assert caching.get("cacheKey", key) == key
         return Row(
             needs=tuple(task.get("dependentTasks", ())),
-            only_if_all_succeeded=task.get("triggerPolicy", {}).get("strategy", "ALL_UPSTREAM_TASKS_SUCCEEDED")
+            only_if_all_succeeded=task.get("triggerPolicy", {}).get(
+                "strategy", "ALL_UPSTREAM_TASKS_SUCCEEDED"
+            )
             == "ALL_UPSTREAM_TASKS_SUCCEEDED",
             retries=retry.get("maxRetryCount", 0),
             wait_s=int(retry["backoffDuration"].rstrip("s")) if retry else None,

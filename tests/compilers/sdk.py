@@ -16,7 +16,9 @@ def python_of(environment: str) -> Path:
     """Its Python; the test is skipped, and said to be, where it isn't made."""
     path = REPOSITORY / environment / "bin" / "python"
     if not (REPOSITORY / environment / ".installed").is_file():
-        pytest.skip(f"LACKS: {environment}, which holds compiled pipelines against the SDKs' own; make test makes it")
+        pytest.skip(
+            f"LACKS: {environment}, which holds compiled pipelines against the SDKs' own; make test makes it"
+        )
     return path
 
 

@@ -61,7 +61,8 @@ def test_every_reference_in_the_ir_is_to_something_there(format_: str) -> None:
             assert source["componentInputParameter"] in ir["root"]["inputDefinitions"]["parameters"]
         outputs = set(component.get("outputDefinitions", {}).get("artifacts", {}))
         for kind, name in re.findall(
-            r"\$\.(inputs\.parameters|inputs\.artifacts|outputs\.artifacts)\['(\w+)'\]", " ".join(container["args"])
+            r"\$\.(inputs\.parameters|inputs\.artifacts|outputs\.artifacts)\['(\w+)'\]",
+            " ".join(container["args"]),
         ):
             there = outputs if kind == "outputs.artifacts" else set(declared.get(kind.partition(".")[2], ()))
             assert name in there

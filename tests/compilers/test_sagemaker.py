@@ -88,7 +88,9 @@ def test_spot_and_several_machines_carry_over() -> None:
     train, evaluate = json.loads(compile_sagemaker(spec, AWS).text)["Steps"][:2]
     assert train["Arguments"]["EnableManagedSpotTraining"] is True
     assert train["Arguments"]["ResourceConfig"]["InstanceCount"] == 2
-    assert train["Arguments"]["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"][-1] == {"Get": "Parameters.dataset"}
+    assert train["Arguments"]["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"][-1] == {
+        "Get": "Parameters.dataset"
+    }
     assert evaluate["Arguments"]["ResourceConfig"]["InstanceCount"] == 1
     assert faults("Training", train["Arguments"]) == ""
 

@@ -18,9 +18,7 @@ from isocenter.errors import (
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
 
-_DENIED = re.compile(
-    r"[Tt]he client '(?P<who>[^']+)'.*? to perform action '(?P<what>[^']+)'"
-)
+_DENIED = re.compile(r"[Tt]he client '(?P<who>[^']+)'.*? to perform action '(?P<what>[^']+)'")
 _ROLES = (
     ("Microsoft.MachineLearningServices/", "AzureML Data Scientist on the workspace"),
     ("Microsoft.Storage/", "Storage Blob Data Contributor on the storage account"),

@@ -176,7 +176,10 @@ class _Writer:
             parts = (f"{base_uri(self._descriptor, self._spec.name)}/{place}", self._dataset)
         else:
             name = "registration"
-            parts = (registration_uri(self._descriptor, self._spec.name, "").rstrip("/"), _get(f"Parameters.{EXECUTION}"))
+            parts = (
+                registration_uri(self._descriptor, self._spec.name, "").rstrip("/"),
+                _get(f"Parameters.{EXECUTION}"),
+            )
         s3 = {"S3Uri": _join("/", *parts), "LocalPath": f"{_WORK}/output", "S3UploadMode": "EndOfJob"}
         return {"OutputName": name, "S3Output": s3}
 

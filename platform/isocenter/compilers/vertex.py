@@ -41,7 +41,9 @@ def _resources(compute: Compute, target: DeploymentDescriptor) -> Mapping[str, A
         accelerator = choose_machine(target, compute).accelerator
         number = str(compute.gpu_count)
         written["accelerator"] = {
-            "type": accelerator, "resourceType": accelerator,
-            "count": number, "resourceCount": number,
+            "type": accelerator,
+            "resourceType": accelerator,
+            "count": number,
+            "resourceCount": number,
         }
     return written

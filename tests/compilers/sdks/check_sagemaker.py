@@ -109,7 +109,9 @@ def main():
     made = {}
     for step in ours["Steps"]:
         made[step["Name"]] = RebuiltStep(step, made, parameters)
-    pipeline = Pipeline("p", parameters=[*parameters.values()], steps=[*made.values()], pipeline_experiment_config=None)
+    pipeline = Pipeline(
+        "p", parameters=[*parameters.values()], steps=[*made.values()], pipeline_experiment_config=None
+    )
     theirs = json.loads(pipeline.definition())
     for part in ("Version", "Parameters", "Steps"):
         if theirs[part] != ours[part]:
