@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from isocenter.errors import EnvironmentFaultError, InputError, NotFoundError, TransientFaultError
-from isocenter.mirrors import Mirror, MirroredVersion
+from isocenter.mirrors.base import Mirror, MirroredVersion
 from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
 from isocenter.targets.file_system import target_files
 from isocenter.targets.probe import probe

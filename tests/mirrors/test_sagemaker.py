@@ -11,7 +11,7 @@ pytest.importorskip("moto", reason="LACKS: moto; pip install 'isocenter[aws-emul
 from isocenter.backends.aws_calls import aws_client
 from isocenter.emulators.aws.emulator import AwsEmulator
 from isocenter.errors import TransientFaultError
-from isocenter.mirrors import Mirror, MirroredVersion
+from isocenter.mirrors.base import Mirror, MirroredVersion
 from isocenter.mirrors.sagemaker import SageMakerMirror
 from isocenter.targets.descriptor import DeploymentDescriptor
 
