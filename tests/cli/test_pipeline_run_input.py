@@ -84,7 +84,15 @@ def test_known_target_without_its_backend_says_how_to_get_it(
     folder.mkdir()
     descriptor = {"name": "gcp-prod", "provider": "gcp", "backend": "vertex", "region": "europe-west4"}
     (folder / "gcp-prod.json").write_text(json.dumps(descriptor))
-    done = isocenter_cli("pipeline", "run", "--data", by_class, "--target", "gcp-prod", "--dry-run")
+    without = {"PYTHONPATH": str(Path(__file__).parent / "without_packages")}
+    hidden = {
+        **os.environ,
+        **without,
+        "HIDDEN_PACKAGES": "google-cloud-aiplatform",
+        "ISOCENTER_HOME": str(home.root),
+    }
+    words = ("pipeline", "run", "--data", by_class, "--target", "gcp-prod", "--dry-run")
+    done = isocenter_cli(*words, env=hidden)
     assert done.returncode == 7
     assert "pip install 'isocenter[gcp]'" in done.stderr
 

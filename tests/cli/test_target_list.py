@@ -1,8 +1,10 @@
 """``isocenter target list``: this machine, and each deployment descriptor."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,9 @@ def test_local_is_always_there(home: Home, isocenter_cli: Cli) -> None:
 def test_descriptors_add_targets(home: Home, isocenter_cli: Cli) -> None:
     (home.root / "deployments").mkdir()
     (home.root / "deployments" / "a.json").write_text(json.dumps(DESCRIPTOR))
-    _, target = json.loads(isocenter_cli("target", "list", "--json").stdout)
+    without = {"PYTHONPATH": str(Path(__file__).parent / "without_packages")}
+    hidden = {**os.environ, **without, "HIDDEN_PACKAGES": "boto3", "ISOCENTER_HOME": str(home.root)}
+    _, target = json.loads(isocenter_cli("target", "list", "--json", env=hidden).stdout)
     assert (target["name"], target["residency"], target["origin"]) == ("aws-prod", "eu", "a.json")
     assert (target["installed"], target["install"]) == (False, "pip install 'isocenter[aws]'")
 

@@ -28,6 +28,13 @@ _BUILT_IN: Mapping[str, str] = {
 }
 
 # Backend name -> the extra of the package `isocenter` that brings it.
+# Backend -> the package without which it can't ask its service.
+_SDKS: Mapping[str, str] = {
+    "azureml": "azure-ai-ml",
+    "kubernetes": "kubernetes",
+    "sagemaker": "boto3",
+    "vertex": "google-cloud-aiplatform",
+}
 INSTALL_EXTRAS: Mapping[str, str] = {
     "azureml": "azure",
     "kubernetes": "kubernetes",
@@ -125,7 +132,7 @@ def load_backend(name: str, home: Home, settings: Mapping[str, Any] | None = Non
         NotFoundError: nobody offers such a backend.
     """
     location = _BUILT_IN.get(name) or _entry_points().get(name)
-    if location is None:
+    if location is None or not _has_its_packages(name):
         raise _not_installed(name)
     module, _, attribute = location.partition(":")
     try:
@@ -140,7 +147,7 @@ def load_backend(name: str, home: Home, settings: Mapping[str, Any] | None = Non
 
 def available_backends() -> tuple[str, ...]:
     """Names of the backends that are installed, sorted."""
-    return tuple(sorted({*_BUILT_IN, *_entry_points()}))
+    return tuple(sorted(name for name in {*_BUILT_IN, *_entry_points()} if _has_its_packages(name)))
 
 
 def install_hint(name: str) -> str:
@@ -174,6 +181,15 @@ def _entry_points() -> Mapping[str, str]:
     from importlib.metadata import entry_points
 
     return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _has_its_packages(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return name not in _SDKS or bool(version(_SDKS[name]))
+    except PackageNotFoundError:
+        return False
 
 
 def _not_installed(name: str) -> InputError | EnvironmentFaultError:

@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from importlib.util import find_spec
 
 from isocenter.doctor.check import Check, missing, ok
 
@@ -17,9 +16,9 @@ _PROJECTS = {
 # What each extra of the platform installs (platform/pyproject.toml; a test compares).
 EXTRAS = {
     "aws": ("boto3", "s3fs"),
-    "gcp": ("gcsfs",),
-    "azure": ("adlfs",),
-    "kubernetes": ("kubernetes",),
+    "gcp": ("gcsfs", "google-cloud-aiplatform"),
+    "azure": ("adlfs", "azure-ai-ml", "azure-identity"),
+    "kubernetes": ("kubernetes", "s3fs"),
 }
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTAINER_RUNTIMES = ("podman", "docker", "buildah")
@@ -80,13 +79,13 @@ def check_programs() -> Iterator[Check]:
 
 def check_extras() -> Iterator[Check]:
     """Packages that only targets of one kind need."""
-    for extra, modules in EXTRAS.items():
-        name, absent = f"{extra} packages", [module for module in modules if not _is_installed(module)]
+    for extra, packages in EXTRAS.items():
+        name, absent = f"{extra} packages", [package for package in packages if not _is_installed(package)]
         if absent:
             remedy = f"make setup EXTRAS={extra}, or pip install 'isocenter[{extra}]'"
             yield missing(name, f"not installed: {', '.join(absent)} (only for targets there)", remedy)
         else:
-            yield ok(name, f"installed: {', '.join(modules)}")
+            yield ok(name, f"installed: {', '.join(packages)}")
 
 
 def _program(name: str, candidates: tuple[str, ...], remedy: str, purpose: str) -> Check:
@@ -94,8 +93,9 @@ def _program(name: str, candidates: tuple[str, ...], remedy: str, purpose: str) 
     return ok(name, found) if found else missing(name, f"not found ({purpose})", remedy)
 
 
-def _is_installed(module: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
         return False
+    return True

@@ -11,7 +11,7 @@ from isocenter.domain.digest import digest_json
 from isocenter.domain.run import new_run_id
 from isocenter.errors import InputError, NotFoundError
 from isocenter.home import Home
-from isocenter.pipelines.request_document import as_document
+from isocenter.pipelines.request_document import as_record
 from isocenter.pipelines.training_request import TrainingRequest
 from isocenter.storage.atomic import write_bytes
 
@@ -28,7 +28,7 @@ class PipelineExecution:
         pipeline: the pipeline's name.
         target: where it runs.
         format: of the compiled pipeline; names the service.
-        request: the TrainingRequest as JSON.
+        request: the TrainingRequest as JSON, without saying where its files lie.
         dataset: digest of the DatasetVersion.
         code: digest of the training program at that time.
         keys: step -> caching key.
@@ -132,17 +132,18 @@ def remember_local(home: Home, request: TrainingRequest, target: str) -> Pipelin
     """Keep that a pipeline is run from here, once for the same request and target, so that its steps can be
     shown.
     """
+    record = as_record(request, home)
     wanted = PipelineExecution(
         id=new_execution_id(),
         model=request.name,
         pipeline="training",
         target=target,
         format="local",
-        request=as_document(request),
+        request=record,
         dataset="",
         code="",
         keys={},
-        digest=digest_json(as_document(request)),
+        digest=digest_json(record),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return ExecutionRecords(home).open(wanted)

@@ -12,7 +12,7 @@ from isocenter.orchestrators.base import load_orchestrator
 from isocenter.pipelines.compilation import compile_pipeline
 from isocenter.pipelines.executions import ExecutionRecords, PipelineExecution, new_execution_id
 from isocenter.pipelines.one_step import results_so_far
-from isocenter.pipelines.request_document import as_document
+from isocenter.pipelines.request_document import as_record
 from isocenter.pipelines.runner import Runner
 from isocenter.pipelines.source_identity import training_identity
 from isocenter.pipelines.staging import stage, upload
@@ -69,7 +69,7 @@ class HandingOver:
                 pipeline=spec.name,
                 target=self.place.name,
                 format=compiled.format,
-                request=as_document(self.pipeline.request),
+                request=as_record(self.pipeline.request, self.pipeline.records.home),
                 dataset=dataset,
                 code=training_identity(),
                 keys={step.name: step.cache_key for step in spec.steps if step.place is not Place.SITE},

@@ -10,8 +10,9 @@ from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
 from isocenter.errors import InputError
+from isocenter.home import Home
 from isocenter.pipelines.acceptance import Acceptance
-from isocenter.pipelines.training_request import TrainingRequest
+from isocenter.pipelines.training_request import TrainingRequest, source_identity
 
 
 class _Compute(BaseModel):
@@ -39,6 +40,7 @@ class _Document(BaseModel):
     processes: int | None = None
     compute: _Compute = _Compute()
     image: str | None = None
+    fingerprint: str | None = None
 
 
 def as_document(request: TrainingRequest) -> dict[str, Any]:
@@ -66,6 +68,17 @@ def as_document(request: TrainingRequest) -> dict[str, Any]:
     }
 
 
+def as_record(request: TrainingRequest, home: Home) -> dict[str, Any]:
+    """``request`` as the store may keep it: folders can be named after patients, so a fingerprint stands for
+    the source.
+
+    Raises:
+        InputError: there is nothing at the source.
+    """
+    fingerprint = source_identity(request, home)
+    return {**as_document(request), "source": "", "labels": None, "fingerprint": fingerprint}
+
+
 def read_document(document: Mapping[str, Any]) -> TrainingRequest:
     """The request that :func:`as_document` made ``document`` of.
 
@@ -89,4 +102,5 @@ def read_document(document: Mapping[str, Any]) -> TrainingRequest:
         processes=found.processes,
         compute=Compute(**found.compute.model_dump()),
         image=found.image,
+        fingerprint=found.fingerprint,
     )

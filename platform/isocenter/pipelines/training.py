@@ -7,7 +7,7 @@ from typing import Any
 from isocenter.domain.artifact import MediaType
 from isocenter.domain.evaluation import EvaluationReport
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import GateFailedError, IsocenterError
+from isocenter.errors import GateFailedError, IsocenterError, NotFoundError
 from isocenter.lineage import LineageDataset
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.job_step import is_intact, job_step
@@ -16,7 +16,7 @@ from isocenter.pipelines.records import Records
 from isocenter.pipelines.registration import Registration
 from isocenter.pipelines.source_identity import code_commit, package_versions, training_identity
 from isocenter.pipelines.step import Execution, Outputs, Results, Step, Subject
-from isocenter.pipelines.training_request import TrainingRequest
+from isocenter.pipelines.training_request import TrainingRequest, source_identity
 from isocenter.pipelines.workspace import workspace
 from isocenter.storage.artifacts import ArtifactStore
 
@@ -76,14 +76,7 @@ class TrainingPipeline:
         )
 
     def _ingest_inputs(self, _: Results) -> dict[str, Any]:
-        from isocenter.datasets import source_fingerprint
-
-        request = self.request
-        return {
-            "fingerprint": source_fingerprint(
-                self.records.home, request.source, request.labels, request.classes, request.plan.image_size
-            )
-        }
+        return {"fingerprint": source_identity(self.request, self.records.home)}
 
     def _ingest(self, _: Execution) -> Outputs:
         from isocenter.datasets import Progress, ingest
@@ -95,6 +88,11 @@ class TrainingPipeline:
             self.observer.progress("ingest", event | {"stage": progress.stage})
 
         request = self.request
+        if request.fingerprint is not None:
+            raise NotFoundError(
+                "The dataset of this pipeline is not in the store any more.",
+                hint="isocenter pipeline run --data ... makes it again.",
+            )
         result = ingest(
             self.records.home,
             request.source,

@@ -7,6 +7,7 @@ from typing import Any
 
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
+from isocenter.home import Home
 from isocenter.pipelines.acceptance import Acceptance
 
 
@@ -28,6 +29,8 @@ class TrainingRequest:
         processes: processes that read files at ingest; None for one a core.
         compute: machines for the jobs; the default is CPUs.
         image: training image by digest; None for the target's own (on this machine: this environment).
+        fingerprint: of source and labels (:func:`isocenter.datasets.source_fingerprint`) where a record names
+            the request without saying where they lie; None: they are looked at.
     """
 
     source: Path
@@ -42,6 +45,7 @@ class TrainingRequest:
     processes: int | None = None
     compute: Compute = field(default_factory=Compute)
     image: str | None = None
+    fingerprint: str | None = None
 
     @property
     def plan_json(self) -> dict[str, Any]:
@@ -52,3 +56,17 @@ class TrainingRequest:
     def evaluation_parameters(self) -> dict[str, Any]:
         """Parameters of the evaluate job."""
         return {"seed": self.plan.seed, "threshold_rule": self.threshold_rule, "threads": self.threads}
+
+
+def source_identity(request: TrainingRequest, home: Home) -> str:
+    """Fingerprint of the files and labels that ``request`` starts from; no image is opened.
+
+    Raises:
+        InputError: there is nothing at the source, or the labels can't be read.
+    """
+    from isocenter.datasets import source_fingerprint
+
+    if request.fingerprint is not None:
+        return request.fingerprint
+    size = request.plan.image_size
+    return source_fingerprint(home, request.source, request.labels, request.classes, size)
