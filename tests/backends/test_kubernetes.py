@@ -25,7 +25,7 @@ from isocenter.home import Home
 from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
 from isocenter.targets.file_system import target_files
 
-kubernetes_validate = pytest.importorskip(
+pytest.importorskip(
     "kubernetes_validate",
     reason="LACKS: the emulated cluster's parts; pip install 'isocenter[kubernetes-emulator]'",
 )
@@ -708,13 +708,13 @@ def test_two_nodes_meet(make: Make, trained: bool, marks: Path) -> None:
 
 @pytest.mark.slow
 def test_torchrun_on_two_nodes_with_two_processes_each(make: Make) -> None:
-    """Real torchrun, with the variables that Trainer gives it; its workers are a module of this test's own."""
+    """Real torchrun, with the variables that Trainer gives it; its workers say what they take, and end."""
     pytest.importorskip("torch", reason="LACKS: torch")
     backend = make(trainer=True)
     job = TrainingJob("train", ("--help",), compute=Compute(gpu="l4", gpu_count=2, nodes=2))
     handle = backend.submit(backend.plan(job, new_run_id()))
     assert wait(backend, handle, seconds=120).state is JobState.SUCCEEDED
-    assert "Isocenter's training container." in "\n".join(backend.logs(handle))
+    assert "Isocenter's training program." in "\n".join(backend.logs(handle))
 
 
 def test_the_node_that_failed_first_gives_the_reason(backend: KubernetesBackend) -> None:

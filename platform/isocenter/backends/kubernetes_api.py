@@ -191,7 +191,9 @@ def _client(descriptor: DeploymentDescriptor, context: str) -> "ApiClient":
             load(client_configuration=configuration)
         else:
             load = config.load_kube_config
-            load(context=context or None, client_configuration=configuration)
+            # The client itself reads the variable once only, when it is imported.
+            named = os.environ.get("KUBECONFIG")
+            load(config_file=named, context=context or None, client_configuration=configuration)
     except config.ConfigException as error:
         said = str(error).rstrip(".")
         raise EnvironmentFaultError(
