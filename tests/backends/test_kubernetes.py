@@ -616,15 +616,21 @@ class TestCredentials:
             }
             (tmp_path / "config").write_text(json.dumps(config))
             monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-            place = target.model_copy(update={"emulated": False})
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "emulated")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulated")
+            store = {"object-store": target.endpoints["object-store"]}
+            place = target.model_copy(update={"emulated": False, "endpoints": store})
             return backend_for(place, context="hospital", trainer=False)
 
         return backend
 
     def test_right_ones(self, with_token: Callable[[str], KubernetesBackend]) -> None:
+        """As in a hospital: what was left lies in its own object store."""
         backend = with_token("emulated")
-        handle = backend.submit(backend.plan(program("print(1)"), new_run_id()))
+        source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/w', 'w').write('x')"
+        handle = backend.submit(backend.plan(program(source), new_run_id()))
         assert wait(backend, handle).state is JobState.SUCCEEDED
+        assert [(left.name, left.size) for left in backend.outputs(handle)] == [("model", 1)]
 
     def test_wrong_ones(self, with_token: Callable[[str], KubernetesBackend]) -> None:
         backend = with_token("expired")

@@ -1,6 +1,7 @@
 """Talking to a cluster's API server: the calls in use, and its faults in the user's terms.
 
-Objects come and go as the JSON that the API documents; nothing is turned into the client's own classes.
+Objects come and go as the JSON that the API documents. Newer clients hold what is sent against their own
+classes first, and leave out fields that those lack.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
