@@ -844,6 +844,21 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(tmp_path: Path, marks
         assert backend.status(handle) == JobStatus(JobState.SUCCEEDED, exit_code=0)
 
 
+@pytest.mark.slow
+def test_an_emulator_that_was_ended_has_forgotten_runs_with_their_outputs(tmp_path: Path) -> None:
+    """A pipeline that asks for them afterwards has the job done again, under the same run."""
+    source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/w', 'w').write('x')"
+    found = []
+    for _ in range(2):
+        with emulated_process(tmp_path / "store") as (_process, place):
+            backend = backend_for(place)
+            submission = backend.plan(program(source), GOLDEN_RUN)
+            handle = backend.submit(submission)
+            assert wait(backend, handle).state is JobState.SUCCEEDED
+            found.append([artifact.name for artifact in backend.outputs(handle)])
+    assert found == [["model"], ["model"]]
+
+
 class emulated_process:  # noqa: N801 - used as a context
     """The emulator, with its process at hand."""
 
