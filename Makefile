@@ -24,8 +24,10 @@ STACKS := infra/cdktf.out/stacks
 SARIF ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
 
-# make demo: DATA and LABELS name your own files; without them a synthetic set is written.
+# make demo: DATA and LABELS name your own files; without them a synthetic set is written. TARGET=gcp-emulated
+# (aws-, azure-, kubernetes-) runs the jobs through that service's real SDK; make setup EXTRAS=gcp-emulator first.
 DEMO := .demo
+TARGET ?= local
 DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
@@ -62,6 +64,7 @@ help: ## list the verbs
 	@echo
 	@echo "  make setup EXTRAS=aws,postgresql  adds parts of the platform: aws, azure, gcp, kubernetes, postgresql"
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
+	@echo "  make demo TARGET=gcp-emulated     runs its jobs through a cloud's SDK, against an emulator"
 
 setup: $(VENV)/.installed ## make .venv with everything that training and serving on this machine need
 
@@ -135,7 +138,7 @@ bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure again
 	$(BIN)/python bench/run.py
 
 demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
-	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' bash docs/demo.sh
+	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' TARGET='$(TARGET)' bash docs/demo.sh
 
 image: ## build IMAGE=training or serving, VARIANT=cpu or cuda, by podman, docker or buildah (BASE=, PUSH=)
 	@IMAGE='$(IMAGE)' VARIANT='$(VARIANT)' BASE='$(BASE)' TAG='$(TAG)' PUSH='$(PUSH)' ENGINE='$(ENGINE)' bash docs/image.sh

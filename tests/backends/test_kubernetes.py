@@ -25,7 +25,7 @@ from isocenter.home import Home
 from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
 from isocenter.targets.file_system import target_files
 
-kubernetes_validate = pytest.importorskip(
+pytest.importorskip(
     "kubernetes_validate",
     reason="LACKS: the emulated cluster's parts; pip install 'isocenter[kubernetes-emulator]'",
 )
@@ -616,15 +616,21 @@ class TestCredentials:
             }
             (tmp_path / "config").write_text(json.dumps(config))
             monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-            place = target.model_copy(update={"emulated": False})
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "emulated")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulated")
+            store = {"object-store": target.endpoints["object-store"]}
+            place = target.model_copy(update={"emulated": False, "endpoints": store})
             return backend_for(place, context="hospital", trainer=False)
 
         return backend
 
     def test_right_ones(self, with_token: Callable[[str], KubernetesBackend]) -> None:
+        """As in a hospital: what was left lies in its own object store."""
         backend = with_token("emulated")
-        handle = backend.submit(backend.plan(program("print(1)"), new_run_id()))
+        source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/w', 'w').write('x')"
+        handle = backend.submit(backend.plan(program(source), new_run_id()))
         assert wait(backend, handle).state is JobState.SUCCEEDED
+        assert [(left.name, left.size) for left in backend.outputs(handle)] == [("model", 1)]
 
     def test_wrong_ones(self, with_token: Callable[[str], KubernetesBackend]) -> None:
         backend = with_token("expired")
@@ -708,13 +714,13 @@ def test_two_nodes_meet(make: Make, trained: bool, marks: Path) -> None:
 
 @pytest.mark.slow
 def test_torchrun_on_two_nodes_with_two_processes_each(make: Make) -> None:
-    """Real torchrun, with the variables that Trainer gives it; its workers are a module of this test's own."""
+    """Real torchrun, with the variables that Trainer gives it; its workers say what they take, and end."""
     pytest.importorskip("torch", reason="LACKS: torch")
     backend = make(trainer=True)
     job = TrainingJob("train", ("--help",), compute=Compute(gpu="l4", gpu_count=2, nodes=2))
     handle = backend.submit(backend.plan(job, new_run_id()))
     assert wait(backend, handle, seconds=120).state is JobState.SUCCEEDED
-    assert "Isocenter's training container." in "\n".join(backend.logs(handle))
+    assert "Isocenter's training program." in "\n".join(backend.logs(handle))
 
 
 def test_the_node_that_failed_first_gives_the_reason(backend: KubernetesBackend) -> None:
@@ -836,6 +842,21 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(tmp_path: Path, marks
         assert again.endpoints["onprem"] == place.endpoints["onprem"]
         assert seen + list(lines) == ["line 0", "line 1", "line 2", "last"]
         assert backend.status(handle) == JobStatus(JobState.SUCCEEDED, exit_code=0)
+
+
+@pytest.mark.slow
+def test_an_emulator_that_was_ended_has_forgotten_runs_with_their_outputs(tmp_path: Path) -> None:
+    """A pipeline that asks for them afterwards has the job done again, under the same run."""
+    source = "import os; open(os.environ['ISOCENTER_MODEL_DIR'] + '/w', 'w').write('x')"
+    found = []
+    for _ in range(2):
+        with emulated_process(tmp_path / "store") as (_process, place):
+            backend = backend_for(place)
+            submission = backend.plan(program(source), GOLDEN_RUN)
+            handle = backend.submit(submission)
+            assert wait(backend, handle).state is JobState.SUCCEEDED
+            found.append([artifact.name for artifact in backend.outputs(handle)])
+    assert found == [["model"], ["model"]]
 
 
 class emulated_process:  # noqa: N801 - used as a context

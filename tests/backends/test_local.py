@@ -257,10 +257,18 @@ def test_full_disk_does_not_hide_the_result(program: Program, small_disk: Path) 
     assert (status.state, status.exit_code) == (JobState.FAILED, 9)
 
 
-def test_known_backend_that_is_not_installed_says_how_to_install_it(home: Home) -> None:
-    with pytest.raises(EnvironmentFaultError) as caught:
-        load_backend("vertex", home)
-    assert caught.value.hint == "pip install 'isocenter[gcp]'"
+@pytest.mark.parametrize("missing", ["the package offers none", "its packages"])
+def test_known_backend_that_is_not_installed_says_how_to_install_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """As in an installation of the time before this backend, and as in one without its extra."""
+    if missing == "its packages":
+        monkeypatch.setitem(sys.modules, "isocenter.backends.kubernetes", None)  # makes its import fail
+    else:
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
+    with pytest.raises(EnvironmentFaultError, match="'kubernetes'") as caught:
+        load_backend("kubernetes", home)
+    assert caught.value.hint == "pip install 'isocenter[kubernetes]'"
 
 
 def test_unknown_backend_is_not_found(home: Home) -> None:

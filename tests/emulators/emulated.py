@@ -12,7 +12,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 
-def post(address: str, path: str, **body: Any) -> None:
+def post(address: str, path: str, /, **body: Any) -> None:
     """Ask an emulator for something of its own."""
     request = Request(f"{address}{path}", json.dumps(body).encode(), method="POST")
     with urlopen(request, timeout=10) as answer:

@@ -2,8 +2,8 @@
 
 The attempts of a run are objects named by its id and a number, so that a submit whose answer was lost finds
 what it started. A cancelled job is suspended, not deleted: Kubernetes ends its pods with their grace time,
-and the record stays. Inputs and outputs are URIs of the object store, whose credentials a pod has by reference
-to a secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+and the record stays. Inputs and outputs are URIs of the object store, whose credentials a pod has by
+reference to a secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 """
 
 import re

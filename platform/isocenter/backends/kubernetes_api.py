@@ -1,6 +1,7 @@
 """Talking to a cluster's API server: the calls in use, and its faults in the user's terms.
 
-Objects come and go as the JSON that the API documents; nothing is turned into the client's own classes.
+Objects come and go as the JSON that the API documents. Newer clients hold what is sent against their own
+classes first, and leave out fields that those lack.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
@@ -191,7 +192,9 @@ def _client(descriptor: DeploymentDescriptor, context: str) -> "ApiClient":
             load(client_configuration=configuration)
         else:
             load = config.load_kube_config
-            load(context=context or None, client_configuration=configuration)
+            # The client itself reads the variable once only, when it is imported.
+            named = os.environ.get("KUBECONFIG")
+            load(config_file=named, context=context or None, client_configuration=configuration)
     except config.ConfigException as error:
         said = str(error).rstrip(".")
         raise EnvironmentFaultError(

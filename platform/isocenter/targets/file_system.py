@@ -68,6 +68,9 @@ def _options(descriptor: DeploymentDescriptor, scheme: str, uri: str) -> dict[st
     address = descriptor.endpoints.get(f"{descriptor.provider}-storage") or descriptor.endpoints.get(
         descriptor.provider
     )
+    site = descriptor.endpoints.get("object-store")
+    if scheme == "s3" and site and not descriptor.emulated:  # a hospital's own; credentials by the chain
+        return {"endpoint_url": site}
     if not descriptor.emulated or not address:
         # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/...: adlfs wants to be told the account.
         is_azure = scheme in ("abfs", "abfss")

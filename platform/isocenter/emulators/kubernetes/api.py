@@ -31,7 +31,7 @@ _KINDS = {
 }
 _REASONS = {401: "Unauthorized", 403: "Forbidden", 429: "TooManyRequests", 500: "InternalError"}
 _REASONS |= {503: "ServiceUnavailable", 504: "Timeout"}
-_PATCHES = ("application/merge-patch+json", "application/strategic-merge-patch+json")
+_MERGE_PATCH = "application/merge-patch+json"  # the one that is understood: RFC 7386
 # Of a Job's or TrainJob's specification, what may change (Kubernetes' validation of updates).
 _MUTABLE = frozenset(("suspend", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "parallelism"))
 _WATCH_S, _POLL_S = 300.0, 0.02
@@ -197,7 +197,7 @@ class ApiServer:
 
     def _patch(self, place: _Place, request: Request) -> Answer:
         kind = request.headers.get("content-type", "").partition(";")[0]
-        if kind not in _PATCHES:
+        if kind != _MERGE_PATCH:
             raise RefusedError(
                 415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {kind}"
             )
@@ -219,7 +219,8 @@ class ApiServer:
             else:
                 self._objects.remove(place.kind, place.namespace, place.name)
         self._wake()
-        return _status(200, "", "", "Success")
+        # https://kubernetes.io/docs/reference/kubernetes-api/: these answer with what goes
+        return json_answer(found) if place.kind in ("Pod", "Service") else _status(200, "", "", "Success")
 
     def _log(self, pod: Object, *, follow: bool) -> Answer:
         if pod["status"]["phase"] == "Pending":

@@ -68,6 +68,8 @@ class KubernetesEmulator:
         """
         server = WebServer(self._api, port)
         storage = self._store.start([f"{_PREFIX}-{purpose}" for purpose in _BUCKETS])
+        if self._store.is_new:
+            self._forget_jobs()
         self._keep_secret()
         self._server = server.start()
         self._clock.start()
@@ -104,6 +106,13 @@ class KubernetesEmulator:
 
     def _is_busy(self) -> bool:
         return any(pod["status"]["phase"] in ("Pending", "Running") for pod in self._objects.list("Pod"))
+
+    def _forget_jobs(self) -> None:
+        """What they left went with the object store: to those who ask, they never were."""
+        self._kubelet.stop_all()
+        for kind in ("TrainJob", "Job", "Pod", "TrainingRuntime", "Service", "Event"):
+            for thing in self._objects.list(kind):
+                self._objects.remove(kind, thing["metadata"]["namespace"], thing["metadata"]["name"])
 
     def _keep_secret(self) -> None:
         if self._objects.get("Secret", NAMESPACE, SECRET) is None:

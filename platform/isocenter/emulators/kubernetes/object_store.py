@@ -23,6 +23,8 @@ _POLL_S = 0.05
 class ObjectStore:
     """An S3 service on 127.0.0.1. What it holds lies in its memory.
 
+    ``is_new`` says, once it has started, that it holds nothing from before.
+
     Args:
         folder: keeps where it is, and its log.
     """
@@ -31,6 +33,7 @@ class ObjectStore:
         self._folder = folder
         self._state = folder / "object-store.json"
         self.address = ""
+        self.is_new = False
 
     def start(self, buckets: Sequence[str]) -> str:
         """Its address; one that was left behind by a cluster that was killed is found again.
@@ -41,7 +44,8 @@ class ObjectStore:
         Raises:
             EnvironmentFaultError: it doesn't start.
         """
-        self.address = self._known() or self._start()
+        known = self._known()
+        self.address, self.is_new = known or self._start(), not known
         for bucket in buckets:
             request = Request(f"{self.address}/{bucket}", method="PUT", headers=_anybody())  # noqa: S310 - ours
             urlopen(request, timeout=30).close()  # noqa: S310 - our own address
