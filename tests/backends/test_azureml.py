@@ -298,7 +298,7 @@ def test_what_a_job_asks_for_is_in_the_request(what: str) -> None:
 def test_the_service_is_sent_what_was_planned(
     backend: Backend, target: DeploymentDescriptor, program: Program
 ) -> None:
-    """The SDK turns the YAML form into Azure Resource Manager's; the service shows what came of each field."""
+    """The SDK turns the YAML form into Resource Manager's; the service shows what came of each field."""
     job = replace(
         program("import time; time.sleep(60)"),
         inputs={"dataset": f"{target.buckets['data']}/datasets/cd"},

@@ -122,8 +122,10 @@ class JobRun:
         written = [mounts[name] for name in self._record.properties.get("outputs") or {}]
         self._logs = [LogBlob(self._around.blobs, self._record.name, process.log) for process in processes]
         self._watch(processes, written)
-        for part in (*self._logs, *written):
-            part.flush()
+        for log in self._logs:
+            log.flush()
+        for mount in written:
+            mount.flush()
         for mount in mounts.values():
             mount.remove()
         return self._conclude(processes)
@@ -185,7 +187,9 @@ class JobRun:
 
     def _conclude(self, processes: Sequence[JobProcess]) -> None:
         endings = [ending for process in processes if (ending := process.ending())]
-        first = next((number for number, one in enumerate(endings) if one.exit_code), None)
+        failed = [number for number, one in enumerate(endings) if one.exit_code]
+        # Those that were stopped because another had failed are not why.
+        first = next((number for number in failed if not endings[number].stopped), next(iter(failed), None))
         if self._record.asked == "interrupt":
             return self._record.change(status="Queued", launch=self._record.launch + 1, asked="")
         if first is None:

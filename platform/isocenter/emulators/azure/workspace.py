@@ -92,9 +92,10 @@ class Workspace:
             RefusedError: there is none.
         """
         try:
-            return self._assets[kind][name][version]
+            found: dict[str, Any] = self._assets[kind][name][version]
         except KeyError:
             raise RefusedError(404, "NotFound", f"No {kind} asset {name}:{version}.") from None
+        return found
 
     def versions(self, kind: str, name: str) -> dict[str, dict[str, Any]]:
         """Version -> properties, of one asset."""
