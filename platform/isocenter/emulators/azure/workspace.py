@@ -116,6 +116,7 @@ class Workspace:
                     raise RefusedError(
                         409, "UserError", f"A version {name}:{version} with another {field} exists already."
                     )
+            _refuse_changed(known or {}, properties)
             versions[version] = {**(known or {}), **properties}
             write_bytes(self._folder / "assets.json", json.dumps(self._assets).encode(), mode=0o600)
             return known is None
@@ -223,3 +224,11 @@ class Workspace:
         for path in sorted(self._folder.glob("jobs/*/record.json")):
             record = JobRecord(path.parent, path.parent.name)
             self._lead(record, self._places(record.properties))
+
+
+def _refuse_changed(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """An asset's properties may be added to; none of them is changed or taken away."""
+    given = wanted.get("properties") or {}
+    for name, value in (known.get("properties") or {}).items():
+        if given.get(name) != value:
+            raise RefusedError(400, "UserError", f"The asset's property {name} is immutable.")
