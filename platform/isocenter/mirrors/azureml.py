@@ -91,9 +91,10 @@ class AzureMLMirror:
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            return self._client.models.get(name, version)
+            found: Model = self._client.models.get(name, version)
         except ResourceNotFoundError:
             return None
+        return found
 
     def _parts(self, provider_id: str) -> tuple[str, str]:
         """Name and version."""

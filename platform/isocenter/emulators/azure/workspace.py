@@ -10,7 +10,7 @@ from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 
-from isocenter.emulators.azure.container import placeholders
+from isocenter.emulators.azure.container import Port, placeholders
 from isocenter.emulators.azure.job_record import FINAL, JobRecord
 from isocenter.emulators.azure.job_run import JobRun, Surroundings
 from isocenter.emulators.azure.mount import BlobFolder
@@ -175,7 +175,7 @@ class Workspace:
         record.change(properties=known | {k: v for k, v in properties.items() if k in _CHANGEABLE})
         return record
 
-    def _lead(self, record: JobRecord, places: Mapping[str, BlobFolder]) -> None:
+    def _lead(self, record: JobRecord, places: Mapping[Port, BlobFolder]) -> None:
         self._records[record.name] = record
         self._runs[record.name] = run = JobRun(record, self._around, places)
         run.start()
@@ -204,9 +204,12 @@ class Workspace:
                     400, "UserError", f"The command names ${{{{{'.'.join(wanted)}}}}}, unknown."
                 )
 
-    def _places(self, properties: Mapping[str, Any]) -> dict[str, BlobFolder]:
-        described = {**(properties.get("inputs") or {}), **(properties.get("outputs") or {})}
-        return {name: self._place(name, str(one.get("uri") or "")) for name, one in described.items()}
+    def _places(self, properties: Mapping[str, Any]) -> dict[Port, BlobFolder]:
+        return {
+            (kind, name): self._place(name, str(one.get("uri") or ""))
+            for kind in ("inputs", "outputs")
+            for name, one in (properties.get(kind) or {}).items()
+        }
 
     def _place(self, name: str, uri: str) -> BlobFolder:
         if match := _DATASTORE.match(uri):
