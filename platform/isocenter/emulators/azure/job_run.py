@@ -38,11 +38,13 @@ class Surroundings:
         blobs: where data, outputs and logs lie.
         scope: the workspace.
         program: what stands for the image's entry point.
+        grace_s: between SIGTERM and SIGKILL.
     """
 
     blobs: BlobServiceClient
     scope: Scope
     program: Sequence[str]
+    grace_s: float = GRACE_S
 
 
 class JobRun:
@@ -52,7 +54,6 @@ class JobRun:
         record: of the job.
         around: what all jobs share.
         places: inputs and outputs -> their blobs.
-        grace_s: between SIGTERM and SIGKILL.
     """
 
     def __init__(
@@ -60,12 +61,11 @@ class JobRun:
         record: JobRecord,
         around: Surroundings,
         places: Mapping[Port, BlobFolder],
-        grace_s: float = GRACE_S,
     ) -> None:
         self._record = record
         self._around = around
         self._places = places
-        self._grace_s = grace_s
+        self._grace_s = around.grace_s
         self._logs: list[LogBlob] = []
         self._leaves = threading.Event()
         self._thread = threading.Thread(target=self._lead, name=record.name, daemon=True)
