@@ -422,6 +422,12 @@ def test_reason_of_a_job_that_says_nothing(backend: Backend, program: Program) -
     assert status == JobStatus(JobState.FAILED, 9, "The job ended with exit code 9 and said nothing.")
 
 
+def test_killed_from_outside(backend: Backend, program: Program) -> None:
+    job = program("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    status = wait(backend, backend.submit(backend.plan(job, new_run_id())))
+    assert (status.state, status.exit_code) == (JobState.FAILED, -signal.SIGKILL)
+
+
 def test_input_that_is_not_there(backend: Backend, target: DeploymentDescriptor, program: Program) -> None:
     job = replace(program("print(1)"), inputs={"dataset": f"{target.buckets['data']}/nothing"})
     status = wait(backend, backend.submit(backend.plan(job, new_run_id())))
