@@ -34,7 +34,7 @@ def sagemaker(target: DeploymentDescriptor) -> Iterator[Any]:
 
 @pytest.fixture
 def mirror(target: DeploymentDescriptor) -> SageMakerMirror:
-    return SageMakerMirror({**target.settings, "descriptor": target.model_dump(mode="json")})
+    return SageMakerMirror(target)
 
 
 def version(number: int, **changes: Any) -> MirroredVersion:
@@ -73,10 +73,10 @@ def test_the_request_fits_the_model(target: DeploymentDescriptor) -> None:
     """moto looks at few fields: the whole request is held against botocore's model."""
     from isocenter.emulators.aws.request_check import check_request
 
-    settings = {**target.settings, "descriptor": target.model_dump(mode="json")}
     for images in ({}, {"serving": SERVING}):
         for uri in ("s3://b/artifacts/1", "s3://b/model.tar.gz"):
-            mirror = SageMakerMirror({**settings, "images": images})
+            settings = {**target.settings, "images": images}
+            mirror = SageMakerMirror(target.model_copy(update={"settings": settings}))
             check_request("CreateModelPackage", mirror._request(version(1, artifact_uri=uri), "group"))
 
 
@@ -112,6 +112,6 @@ def test_an_alias_is_one_versions(mirror: SageMakerMirror, sagemaker: Any) -> No
 
 def test_a_registry_that_is_down_is_asked_again_later(target: DeploymentDescriptor) -> None:
     away = target.model_copy(update={"endpoints": {"aws": "http://127.0.0.1:9"}})
-    mirror = SageMakerMirror({**away.settings, "descriptor": away.model_dump(mode="json")})
+    mirror = SageMakerMirror(away)
     with pytest.raises(TransientFaultError):
         mirror.register(version(1))

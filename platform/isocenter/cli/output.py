@@ -21,6 +21,14 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def print_yaml(value: Any) -> None:
+    """Print ``value``, which JSON could hold, as YAML on standard output."""
+    import yaml
+
+    plain = json.loads(json.dumps(value, default=str))
+    click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print ``rows`` as a table on standard output."""
     from rich.markup import escape

@@ -1,5 +1,6 @@
 """Compute as people write it: ``a100-80 x 8``, ``6h``."""
 
+import difflib
 import re
 
 from isocenter.clouds.offer import GPU_SIZES
@@ -14,13 +15,15 @@ def parse_gpu(text: str) -> tuple[str, int]:
     """``l4``, ``l4 x 1`` or ``a100-80×8``: size and how many on a machine.
 
     Raises:
-        InputError: no such size; the hint names all.
+        InputError: no such size; the hint names the nearest and all.
     """
     match = _GPU.match(text)
     size = match[1].lower() if match else ""
     if match is None or size not in GPU_SIZES:
+        near = difflib.get_close_matches(size or text.lower(), GPU_SIZES, n=2, cutoff=0.3)
+        hint = f"Sizes: {', '.join(GPU_SIZES)}; with a count: a100-80x8."
         raise InputError(
-            f"{text!r} names no GPU size.", hint=f"Sizes: {', '.join(GPU_SIZES)}; with a count: a100-80x8."
+            f"{text!r} names no GPU size.", hint=f"Nearest: {', '.join(near)}. {hint}" if near else hint
         )
     count = int(match[2] or 1)
     if count < 1:

@@ -15,6 +15,17 @@ def emulated_name(cloud: str) -> str:
     return f"{cloud}-emulated"
 
 
+def emulated_labels(name: str) -> dict[str, str]:
+    """Labels of the emulated target ``name``: the keys that a deployment's resources have."""
+    return {
+        "application": "isocenter",
+        "deployment": name,
+        "environment": "emulated",
+        "owner": "emulated",
+        "data-classification": "synthetic",
+    }
+
+
 def descriptor_path(home: Home, cloud: str) -> Path:
     """Where the descriptor of the emulated ``cloud`` lies, or will."""
     return deployments_folder(home).absolute() / f"{emulated_name(cloud)}.json"

@@ -145,9 +145,10 @@ def _carry(
             version.artifact_digest,
             uri,
             {name: float(number) for name, number in numbers.items() if number is not None},
-            {"dataset": version.dataset_digest, "run": version.run},
+            {**descriptor.labels, "dataset": version.dataset_digest, "run": version.run},
         )
     )
     mirror_records.record_id(database, record, provider_id)
-    mirror.set_approval(provider_id, wanted.approved, wanted.reason)
+    if wanted.approved:  # a new version waits for its approval; that is no rejection
+        mirror.set_approval(provider_id, True, wanted.reason)
     mirror.set_aliases(provider_id, wanted.aliases)

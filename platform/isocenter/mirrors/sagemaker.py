@@ -12,8 +12,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from isocenter.backends.aws_calls import asking, aws_client, error_message
-from isocenter.backends.place import described
 from isocenter.mirrors.base import MirroredVersion
+from isocenter.targets.descriptor import DeploymentDescriptor
 
 _ALIAS = "isocenter-alias-"
 _LONGEST_GROUP, _LONGEST_REASON, _LONGEST_PROPERTY = 63, 1024, 256
@@ -25,17 +25,14 @@ class SageMakerMirror:
     """The model registry of one target on AWS.
 
     Args:
-        settings: the target's: ``descriptor``, ``model_package_group`` (what groups' names begin with),
-            ``images`` (by use: ``serving``, what a package is served with; without it a package says only
-            where the model is).
-
-    Raises:
-        InputError: there is no descriptor.
+        descriptor: of the target; its settings name ``model_package_group`` (what groups' names begin with)
+            and ``images`` (by use: ``serving``, what a package is served with; without it a package says
+            only where the model is).
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
-        self._descriptor = described(settings, "sagemaker")
+    def __init__(self, descriptor: DeploymentDescriptor) -> None:
+        self._descriptor = descriptor
+        self._settings: Mapping[str, Any] = descriptor.settings
 
     def register(self, version: MirroredVersion) -> str:
         """The package's ARN."""
@@ -139,6 +136,11 @@ class SageMakerMirror:
                 Bucket=bucket, Key=key, Body=body, ContentType=_METRICS_TYPE, **encryption
             )
         return uri
+
+
+def open_mirror(descriptor: DeploymentDescriptor) -> SageMakerMirror:
+    """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
+    return SageMakerMirror(descriptor)
 
 
 def _description(version: MirroredVersion) -> str:

@@ -129,6 +129,11 @@ class VertexMirror:
         return _id(answered.model, answered.model_version_id)
 
 
+def open_mirror(descriptor: DeploymentDescriptor) -> VertexMirror:
+    """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
+    return VertexMirror(descriptor)
+
+
 def model_id(name: str) -> str:
     """A model's name in the characters that Vertex AI allows for ids."""
     text = re.sub(r"[^a-z0-9_-]", "-", name.lower())

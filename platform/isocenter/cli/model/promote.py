@@ -28,12 +28,15 @@ def command(reference: str, alias: str, reason: str, as_json: bool) -> None:
     recorded for the current user, or for $ISOCENTER_ACTOR.
     """
     from isocenter.audit.actor import current_actor
+    from isocenter.cli.carrying import carry_now, tell_carried
     from isocenter.domain.model import Alias
     from isocenter.home import open_home
     from isocenter.registry.opening import open_registry
 
-    registry = open_registry(open_home())
+    home = open_home()
+    registry = open_registry(home)
     approval = registry.promote(reference, Alias(alias), actor=current_actor(), reason=reason)
+    mirrors = carry_now(home, registry)
     if as_json:
         print_json(
             {
@@ -43,7 +46,9 @@ def command(reference: str, alias: str, reason: str, as_json: bool) -> None:
                 "actor": approval.actor,
                 "reason": approval.reason,
                 "at": approval.at.isoformat(),
+                "mirrors": mirrors,
             }
         )
         return
     click.echo(f"{approval.model}:{approval.number} is {approval.alias}, approved by {approval.actor}.")
+    tell_carried(mirrors)

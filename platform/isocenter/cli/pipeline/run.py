@@ -1,11 +1,12 @@
 """``isocenter pipeline run``: from a folder of DICOM X-rays to a registered model."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from isocenter.cli.output import json_option, print_json
+from isocenter.cli.output import json_option, print_json, print_yaml
 from isocenter.cli.pipeline.request_options import request_options
 
 if TYPE_CHECKING:
@@ -35,19 +36,25 @@ Exit codes: 3 bad input, 4 the gate refused the model (nothing is registered), 5
     is_flag=True,
     help="Hand train, evaluate, gate and register to the target's own pipelines, and return.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the train job's request as JSON and do nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the train job's request and its estimated cost, and do nothing."
+)
+@click.option("--yaml", "as_yaml", is_flag=True, help="With --dry-run: as YAML instead of JSON.")
 @json_option
-def command(target: str, submit: bool, dry_run: bool, as_json: bool, **options: Any) -> None:
+def command(target: str, submit: bool, dry_run: bool, as_yaml: bool, as_json: bool, **options: Any) -> None:
     """Ingest, validate, train, evaluate, gate and register, each step only if its inputs are new."""
     from isocenter.cli.pipeline.request_options import build_request
     from isocenter.home import open_home
     from isocenter.targets import find_target
 
+    if as_yaml and not dry_run:
+        raise click.UsageError("--yaml goes with --dry-run.")
     home = open_home()
     place = find_target(home, target)
     request = build_request(**options)
     if dry_run:
-        print_json(_plan_only(home, place, request))
+        planned = _plan_only(home, place, request)
+        print_yaml(planned) if as_yaml else print_json(planned)
     elif submit:
         _submit(home, place, request, as_json)
     else:
@@ -55,15 +62,18 @@ def command(target: str, submit: bool, dry_run: bool, as_json: bool, **options: 
 
 
 def _run(home: "Home", place: "Target", request: "TrainingRequest", as_json: bool) -> None:
+    from isocenter.cli.carrying import carry_now
     from isocenter.cli.pipeline.opening import watched_pipeline
     from isocenter.cli.pipeline.summary import print_summary
     from isocenter.pipelines.executions import remember_local
     from isocenter.pipelines.summary import summarise
+    from isocenter.registry.opening import open_registry
 
     remember_local(home, request, place.name)
     with watched_pipeline(home, place, request) as (pipeline, runner):
         results = runner.run(pipeline.steps())
     summary = summarise(home, request.name, results)
+    summary["mirrors"] = [] if place.descriptor is None else carry_now(home, open_registry(home))
     if as_json:
         print_json(summary)
     else:
@@ -90,6 +100,7 @@ def _submit(home: "Home", place: "Target", request: "TrainingRequest", as_json: 
 
 def _plan_only(home: "Home", place: "Target", request: "TrainingRequest") -> Mapping[str, Any]:
     """The train job's request; where the data is not ingested yet, a placeholder stands for the dataset."""
+    from isocenter.backends.cost import estimate_cost
     from isocenter.cli.pipeline.opening import open_pipeline
     from isocenter.domain.run import RunId
     from isocenter.pipelines.observer import Silent
@@ -97,12 +108,15 @@ def _plan_only(home: "Home", place: "Target", request: "TrainingRequest") -> Map
     pipeline = open_pipeline(home, place, request, Silent())
     step = pipeline.ingest_step()
     ingested = pipeline.records.cache.get(step.key({})) or {"dataset": "sha256:" + "0" * 64}
-    submission = pipeline.launcher.plan(pipeline.train_job({"ingest": ingested}), RunId("0" * 26))
+    job = pipeline.train_job({"ingest": ingested})
+    submission = pipeline.launcher.plan(job, RunId("0" * 26))
+    cost = estimate_cost(place.descriptor, job.compute)
     return {
         "target": place.name,
         "backend": submission.backend,
         "run": submission.run,
         "dataset_is_known": "images" in ingested,
         "digest": submission.digest,
+        "estimated_cost": None if cost is None else asdict(cost),
         "request": dict(submission.request),
     }

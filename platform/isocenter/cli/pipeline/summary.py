@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from isocenter.cli.carrying import tell_carried
 from isocenter.cli.output import print_table
 
 
@@ -21,6 +22,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     click.echo(f"Model   {summary['reference']}  {summary['digest']}")
     click.echo(f"Report  {summary['report']}")
     click.echo(f"Card    {summary['card']}")
+    tell_carried(summary.get("mirrors", []))
     if summary["card_missing"]:
         click.echo(
             f"        {len(summary['card_missing'])} fields are to be filled before it can be champion"

@@ -5,6 +5,7 @@ from typing import Any
 
 from isocenter.clouds.offer import cloud_offer
 from isocenter.emulators.aws.clients import ACCOUNT, Clients
+from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.targets.descriptor import DeploymentDescriptor, DescribedNetwork, GpuOnOffer
 
 REGION = "eu-central-1"
@@ -38,7 +39,7 @@ def provision(clients: Clients, name: str, address: str) -> DeploymentDescriptor
             for machine in offer.machines
         ),
         endpoints={"aws": address},
-        labels={"isocenter-environment": "emulated"},
+        labels=emulated_labels(name),
         emulated=True,
         settings={"images": {"training": _IMAGE}, "model_package_group": f"{name}-models"},
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isocenter.clouds.offer import cloud_offer
+from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.emulators.gcp.custom_jobs import CustomJobs
 from isocenter.emulators.gcp.log_entries import list_entries
 from isocenter.emulators.gcp.models import Models
@@ -122,7 +123,7 @@ class GcpEmulator:
                 for each in offer[size].machines
             ),
             endpoints={"gcp": self._server.address, "gcp-storage": self._storage.address},
-            labels={"isocenter": "emulated"},
+            labels=emulated_labels(name),
             emulated=True,
             settings={
                 "project": _PROJECT,
