@@ -298,7 +298,7 @@ def test_what_a_job_asks_for_is_in_the_request(what: str) -> None:
 def test_the_service_is_sent_what_was_planned(
     backend: Backend, target: DeploymentDescriptor, program: Program
 ) -> None:
-    """The SDK turns the YAML form into Azure Resource Manager's; the service shows what came of each field."""
+    """The SDK turns the YAML form into Resource Manager's; the service shows what came of each field."""
     job = replace(
         program("import time; time.sleep(60)"),
         inputs={"dataset": f"{target.buckets['data']}/datasets/cd"},
@@ -420,6 +420,12 @@ def test_plan_needs_no_sdk() -> None:
 def test_reason_of_a_job_that_says_nothing(backend: Backend, program: Program) -> None:
     status = wait(backend, backend.submit(backend.plan(program("import os; os._exit(9)"), new_run_id())))
     assert status == JobStatus(JobState.FAILED, 9, "The job ended with exit code 9 and said nothing.")
+
+
+def test_killed_from_outside(backend: Backend, program: Program) -> None:
+    job = program("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    status = wait(backend, backend.submit(backend.plan(job, new_run_id())))
+    assert (status.state, status.exit_code) == (JobState.FAILED, -signal.SIGKILL)
 
 
 def test_input_that_is_not_there(backend: Backend, target: DeploymentDescriptor, program: Program) -> None:

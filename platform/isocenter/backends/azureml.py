@@ -46,7 +46,8 @@ _STATES = {
 }
 # Under this tag a job keeps the digest of its submission: how a job is known again.
 _SUBMISSION_TAG = "isocenter-submission"
-_EXIT_CODE = re.compile(r"(?:exited with (?:status )?code|exit_codes?:?)\s*(\d+)")
+_EXIT_CODE = re.compile(r"(?:exited with (?:status )?code|exit_codes?:?)\s*(-?\d+)")
+_LOG_NAMED = re.compile(r"log file '([^']+)'")
 _READ_S = 60.0
 _SHORTEST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 5.0
@@ -258,7 +259,8 @@ def _failure(details: Any) -> JobStatus:
     if found is None:
         return JobStatus(JobState.FAILED, reason=said[:1500] or "Azure ML gave no reason.")
     code = int(found[1])
-    reason = reason_in(log_tail(details))
+    named = _LOG_NAMED.search(said)
+    reason = reason_in(log_tail(details, named[1] if named else ""))
     return JobStatus(
         JobState.FAILED, code, reason or f"The job ended with exit code {code} and said nothing."
     )

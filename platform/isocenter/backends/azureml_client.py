@@ -24,6 +24,8 @@ _TOKEN_S = 30 * 86_400
 # The SDK keeps the clouds that it knows, and the current one, where all clients of the process share them.
 _opening = threading.Lock()
 _CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"
+# What they say of what may change in the SDK is no user's business.
+_CHATTY = ("azure.ai.ml._utils._experimental", "azure.ai.ml._schema.core.fields")
 
 
 def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _READ_S) -> "MLClient":
@@ -45,8 +47,8 @@ def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _RE
     with explained("open the workspace", descriptor.name), _opening, _environment_kept():
         from azure.ai.ml import MLClient
 
-        # What it tells of itself at each start is no user's business.
-        logging.getLogger("azure.ai.ml._utils._experimental").setLevel(logging.ERROR)
+        for chatty in _CHATTY:
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         return MLClient(
             subscription_id=settings["subscription"],
             resource_group_name=settings["resource_group"],

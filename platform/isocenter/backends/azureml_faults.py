@@ -97,7 +97,7 @@ def _message(error: "HttpResponseError") -> str:
 
 
 def _retry_after(error: "HttpResponseError") -> float | None:
-    headers = error.response.headers if error.response is not None else {}
+    headers: Any = getattr(error.response, "headers", {})
     text = str(headers.get("Retry-After", ""))
     return float(text) if text.isdecimal() else None
 

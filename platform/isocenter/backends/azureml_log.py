@@ -1,6 +1,6 @@
 """A job's log, as Azure ML keeps it: a blob that grows, whose address the run's details tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 # The log of the only process, or of rank 0.
@@ -25,7 +25,7 @@ class JobLog:
         Raises:
             azure.core.exceptions.AzureError: it can't be read now; nothing is skipped by that.
         """
-        data = _read(details, self._offset)
+        data = _read(details, self._offset, _NAMES)
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         if is_last and self._rest:
@@ -34,22 +34,27 @@ class JobLog:
         yield from (line.decode("utf-8", errors="replace") for line in lines)
 
 
-def log_tail(details: Any) -> str:
-    """The end of the log; empty where there is none.
+def log_tail(details: Any, name: str = "") -> str:
+    """The end of a log; empty where there is none.
+
+    Args:
+        details: of the run.
+        name: of the log, e.g. that of the process that failed; without it, or where there is none of that
+            name, the log of rank 0.
 
     Raises:
         azure.core.exceptions.AzureError: it can't be read.
     """
-    return _read(details, -_TAIL_BYTES).decode("utf-8", errors="replace")
+    return _read(details, -_TAIL_BYTES, (name, *_NAMES)).decode("utf-8", errors="replace")
 
 
-def _read(details: Any, offset: int) -> bytes:
-    """From ``offset``, or so many bytes before the end."""
+def _read(details: Any, offset: int, names: Sequence[str]) -> bytes:
+    """The first of ``names`` that is there: from ``offset``, or so many bytes before the end."""
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
     from azure.storage.blob import BlobClient
 
     files = details.log_files or {}
-    address = next((files[name] for name in _NAMES if name in files), None)
+    address = next((files[name] for name in names if name in files), None)
     if address is None:
         return b""
     with BlobClient.from_blob_url(address, retry_total=0) as blob:

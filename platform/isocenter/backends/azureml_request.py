@@ -89,7 +89,7 @@ def attempt_outputs(
     """The ``outputs`` of a run's attempt."""
     places = {kind: output_uri(descriptor, run, kind, attempt) for kind in KINDS}
     return {
-        kind: {"type": "uri_folder", "path": _path(descriptor, settings, uri), "mode": _MODES[kind]}
+        kind: {"type": "uri_folder", "path": datastore_path(descriptor, settings, uri), "mode": _MODES[kind]}
         for kind, uri in places.items()
     }
 
@@ -144,10 +144,10 @@ def _input(
 ) -> dict[str, str]:
     if not _NAME.match(name):
         raise InputError(f"{name!r} can't be the name of an input on Azure ML: letters, digits and _ only.")
-    return {"type": "uri_folder", "path": _path(descriptor, settings, uri), "mode": "ro_mount"}
+    return {"type": "uri_folder", "path": datastore_path(descriptor, settings, uri), "mode": "ro_mount"}
 
 
-def _path(descriptor: DeploymentDescriptor, settings: Mapping[str, Any], uri: str) -> str:
+def datastore_path(descriptor: DeploymentDescriptor, settings: Mapping[str, Any], uri: str) -> str:
     """``uri`` through the datastore of its bucket: read as the job's identity, by the private way."""
     for purpose, datastore in settings.get("datastores", {}).items():
         bucket = descriptor.buckets.get(purpose)

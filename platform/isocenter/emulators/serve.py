@@ -144,15 +144,17 @@ def running(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = P
 
 
 def wait_for_end() -> None:
-    """Return at SIGINT (Ctrl-C) or SIGTERM. To be called in the main thread."""
+    """Return at SIGINT (Ctrl-C) or SIGTERM. To be called in the main thread, once, by a process about to end.
+
+    A second SIGTERM changes nothing: the jobs are being ended. A second Ctrl-C doesn't wait for them.
+    """
     ended = threading.Event()
     previous = {number: signal.signal(number, lambda *_: ended.set()) for number in _ENDING}
     try:
         while not ended.wait(3600):
             pass
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, previous[signal.SIGINT])
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)

@@ -32,14 +32,18 @@ class Scope:
     workspace: str
 
 
-def placeholders(command: str) -> list[tuple[str, str]]:
-    """``inputs`` or ``outputs`` and the name, for each placeholder in ``command``."""
+# ``inputs`` or ``outputs``, and a name: an input and an output may have the same.
+Port = tuple[str, str]
+
+
+def placeholders(command: str) -> list[Port]:
+    """The port of each placeholder in ``command``."""
     return _PLACEHOLDER.findall(command)
 
 
-def filled(command: str, directories: Mapping[str, Path]) -> str:
+def filled(command: str, directories: Mapping[Port, Path]) -> str:
     """``command`` with directories for placeholders."""
-    return _PLACEHOLDER.sub(lambda match: str(directories[match[2]]), command)
+    return _PLACEHOLDER.sub(lambda match: str(directories[match[1], match[2]]), command)
 
 
 def environments(name: str, properties: Mapping[str, Any], scope: Scope) -> list[dict[str, str]]:

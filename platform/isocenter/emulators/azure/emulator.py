@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from isocenter.clouds.offer import cloud_offer
 from isocenter.emulators.azure.blob_storage import ACCOUNT, BlobStorage
 from isocenter.emulators.azure.container import Scope
-from isocenter.emulators.azure.job_run import Surroundings
+from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
 from isocenter.emulators.azure.log_blob import CONTAINER as WORKSPACE_CONTAINER
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
@@ -60,11 +60,13 @@ class AzureEmulator:
     Args:
         scratch: folder of its state and of the blobs.
         program: what stands for the image's entry point.
+        stop_grace_s: between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, scratch: Path, program: Sequence[str]) -> None:
+    def __init__(self, scratch: Path, program: Sequence[str], *, stop_grace_s: float = GRACE_S) -> None:
         self._scratch = scratch
         self._program = tuple(program)
+        self._stop_grace_s = stop_grace_s
         self._storage = BlobStorage(scratch / "blobs")
         self._workspace: Workspace | None = None
         self._server: WebServer | None = None
@@ -83,7 +85,7 @@ class AzureEmulator:
             blobs = BlobServiceClient.from_connection_string(emulated_azure(self._storage.address))
             for container in sorted({*_DATASTORES.values(), "audit", "logs"}):
                 _make(blobs, container)
-            around = Surroundings(blobs, SCOPE, self._program)
+            around = Surroundings(blobs, SCOPE, self._program, self._stop_grace_s)
             self._workspace = Workspace(self._scratch / "workspace", around, _clusters(), _DATASTORES)
             service = AzureService(self._workspace, SCOPE, _WORKSPACE, _REGION)
             self._server = WebServer(service, port).start()

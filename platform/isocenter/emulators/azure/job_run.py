@@ -11,14 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import isodate
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 
 from isocenter.backends.job_log import failure_reason
-from isocenter.emulators.azure.container import Scope, environments, filled, image_programs
+from isocenter.emulators.azure.container import Port, Scope, environments, filled, image_programs
 from isocenter.emulators.azure.job_record import FINAL, JobRecord, now
 from isocenter.emulators.azure.log_blob import LogBlob
 from isocenter.emulators.azure.mount import BlobFolder, Mount
@@ -39,11 +38,13 @@ class Surroundings:
         blobs: where data, outputs and logs lie.
         scope: the workspace.
         program: what stands for the image's entry point.
+        grace_s: between SIGTERM and SIGKILL.
     """
 
     blobs: BlobServiceClient
     scope: Scope
     program: Sequence[str]
+    grace_s: float = GRACE_S
 
 
 class JobRun:
@@ -52,21 +53,19 @@ class JobRun:
     Args:
         record: of the job.
         around: what all jobs share.
-        places: input or output -> its blobs.
-        grace_s: between SIGTERM and SIGKILL.
+        places: inputs and outputs -> their blobs.
     """
 
     def __init__(
         self,
         record: JobRecord,
         around: Surroundings,
-        places: Mapping[str, BlobFolder],
-        grace_s: float = GRACE_S,
+        places: Mapping[Port, BlobFolder],
     ) -> None:
         self._record = record
         self._around = around
         self._places = places
-        self._grace_s = grace_s
+        self._grace_s = around.grace_s
         self._logs: list[LogBlob] = []
         self._leaves = threading.Event()
         self._thread = threading.Thread(target=self._lead, name=record.name, daemon=True)
@@ -102,7 +101,7 @@ class JobRun:
     def _launch(self) -> None:
         """Once on a machine: to the job's end, or until the machine is taken away."""
         folder = self._record.folder / f"launch-{self._record.launch}"
-        mounts = {name: self._mount(folder, name, place) for name, place in self._places.items()}
+        mounts = {port: self._mount(folder, port, place) for port, place in self._places.items()}
         processes = self._processes(folder, mounts)
         if not all(process.is_started for process in processes):
             if self._record.asked == "cancel":
@@ -119,38 +118,34 @@ class JobRun:
         else:
             for mount in mounts.values():
                 mount.recall()
-        written = [mounts[name] for name in self._record.properties.get("outputs") or {}]
+        written = [mount for (kind, _), mount in mounts.items() if kind == "outputs"]
         self._logs = [LogBlob(self._around.blobs, self._record.name, process.log) for process in processes]
         self._watch(processes, written)
-        for part in (*self._logs, *written):
-            part.flush()
+        for log in self._logs:
+            log.flush()
+        for mount in written:
+            mount.flush()
         for mount in mounts.values():
             mount.remove()
         return self._conclude(processes)
 
-    def _mount(self, folder: Path, name: str, place: BlobFolder) -> Mount:
-        directory = folder / "cap" / "data-capability" / "wd"
-        prefix = "INPUT_" if name in (self._record.properties.get("inputs") or {}) else ""
-        return Mount(self._around.blobs, place, directory / f"{prefix}{name}")
+    def _mount(self, folder: Path, port: Port, place: BlobFolder) -> Mount:
+        (kind, name), directory = port, folder / "cap" / "data-capability" / "wd"
+        return Mount(self._around.blobs, place, directory / f"{'INPUT_' if kind == 'inputs' else ''}{name}")
 
-    def _fill(self, mounts: Mapping[str, Mount]) -> str:
+    def _fill(self, mounts: Mapping[Port, Mount]) -> str:
         """Bring inputs, and what read-write mounts hold already; the name of an input that is empty."""
-        for name, mount in mounts.items():
-            described = self._described("inputs", name)
-            mode = self._described("outputs", name).get("mode")
+        for (kind, name), mount in mounts.items():
+            mode = self._record.properties[kind][name].get("mode")
             mount.directory.mkdir(parents=True, exist_ok=True)
-            is_read = bool(described) or mode in ("ReadWriteMount", None)
-            if is_read and mount.fill() == 0 and described:
+            is_read = kind == "inputs" or mode in ("ReadWriteMount", None)
+            if is_read and mount.fill() == 0 and kind == "inputs":
                 return name
         return ""
 
-    def _described(self, kind: str, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = (self._record.properties.get(kind) or {}).get(name) or {}
-        return found
-
-    def _processes(self, folder: Path, mounts: Mapping[str, Mount]) -> list[JobProcess]:
+    def _processes(self, folder: Path, mounts: Mapping[Port, Mount]) -> list[JobProcess]:
         properties, logs = self._record.properties, self._record.folder / "user_logs"
-        command = filled(properties["command"], {name: mount.directory for name, mount in mounts.items()})
+        command = filled(properties["command"], {port: mount.directory for port, mount in mounts.items()})
         bin_folder = image_programs(folder / "bin", self._around.program)
         path = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         limit = (properties.get("limits") or {}).get("timeout")
@@ -185,7 +180,9 @@ class JobRun:
 
     def _conclude(self, processes: Sequence[JobProcess]) -> None:
         endings = [ending for process in processes if (ending := process.ending())]
-        first = next((number for number, one in enumerate(endings) if one.exit_code), None)
+        failed = [number for number, one in enumerate(endings) if one.exit_code]
+        # Those that were stopped because another had failed are not why.
+        first = next((number for number in failed if not endings[number].stopped), next(iter(failed), None))
         if self._record.asked == "interrupt":
             return self._record.change(status="Queued", launch=self._record.launch + 1, asked="")
         if first is None:

@@ -71,17 +71,23 @@ def _discriminated(body: Mapping[str, Any], model: type[Model], path: str) -> ty
 
 @cache
 def _rest_fields(model: type[Model]) -> tuple[Any, ...]:
-    model.__new__(model)  # the SDK fills its table of fields at the first use
-    return tuple(model._attr_to_rest_field.values())
+    return tuple(_table(model).values())
+
+
+def _table(model: type[Model]) -> Mapping[str, Any]:
+    """Attribute -> the SDK's own word on its field."""
+    model.__new__(model)  # the SDK fills the table at the first use
+    found: Mapping[str, Any] = vars(model)["_attr_to_rest_field"]
+    return found
 
 
 @cache
 def _fields(model: type[Model]) -> Mapping[str, Any]:
     """Name in JSON -> declared type; what the service writes alone may be absent."""
-    _rest_fields(model)
+    table = _table(model)
     hints = get_type_hints(model, localns={"_models": models})
     found = {}
-    for attribute, rest in model._attr_to_rest_field.items():
+    for attribute, rest in table.items():
         writable = not rest._visibility or "create" in rest._visibility or "update" in rest._visibility
         found[rest._rest_name] = hints[attribute] if writable else hints[attribute] | None
     return found

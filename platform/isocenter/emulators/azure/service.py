@@ -111,8 +111,10 @@ class AzureService:
             case (method, ("environments" | "models") as kind, name, "versions", version):
                 return self._asset(method, kind, name, version, request)
             case ("GET", ("environments" | "models") as kind, name, "versions"):
-                found = self._workspace.versions(kind, name)
-                return _listed([self._asset_body(kind, name, version) for version in found])
+                return self._versions(kind, name, request.first("listViewType", "ActiveOnly"))
+            case ("GET", ("environments" | "models") as kind, name) if self._workspace.versions(kind, name):
+                newest = {"latestVersion": [*self._workspace.versions(kind, name)][-1]}
+                return json_answer(self._resource_body((kind, name), newest))
             case ("GET", "jobs"):
                 return _listed([self._job(record) for record in self._workspace.jobs()])
             case (method, "jobs", name, *more):
@@ -126,6 +128,12 @@ class AzureService:
             is_new = self._workspace.put_asset(kind, name, version, body["properties"])
             return json_answer(self._asset_body(kind, name, version), 201 if is_new else 200)
         return json_answer(self._asset_body(kind, name, version))
+
+    def _versions(self, kind: str, name: str, view: str) -> Answer:
+        shown = {"ActiveOnly": (False,), "ArchivedOnly": (True,), "All": (False, True)}.get(view, ())
+        versions = self._workspace.versions(kind, name).items()
+        found = [version for version, asset in versions if bool(asset.get("isArchived")) in shown]
+        return _listed([self._asset_body(kind, name, version) for version in found])
 
     def _job_resource(self, method: str, name: str, more: list[str], request: Request) -> Answer:
         match (method, *more):

@@ -10,7 +10,7 @@ from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 
-from isocenter.emulators.azure.container import placeholders
+from isocenter.emulators.azure.container import Port, placeholders
 from isocenter.emulators.azure.job_record import FINAL, JobRecord
 from isocenter.emulators.azure.job_run import JobRun, Surroundings
 from isocenter.emulators.azure.mount import BlobFolder
@@ -92,9 +92,10 @@ class Workspace:
             RefusedError: there is none.
         """
         try:
-            return self._assets[kind][name][version]
+            found: dict[str, Any] = self._assets[kind][name][version]
         except KeyError:
             raise RefusedError(404, "NotFound", f"No {kind} asset {name}:{version}.") from None
+        return found
 
     def versions(self, kind: str, name: str) -> dict[str, dict[str, Any]]:
         """Version -> properties, of one asset."""
@@ -115,6 +116,7 @@ class Workspace:
                     raise RefusedError(
                         409, "UserError", f"A version {name}:{version} with another {field} exists already."
                     )
+            _refuse_changed(known or {}, properties)
             versions[version] = {**(known or {}), **properties}
             write_bytes(self._folder / "assets.json", json.dumps(self._assets).encode(), mode=0o600)
             return known is None
@@ -173,7 +175,7 @@ class Workspace:
         record.change(properties=known | {k: v for k, v in properties.items() if k in _CHANGEABLE})
         return record
 
-    def _lead(self, record: JobRecord, places: Mapping[str, BlobFolder]) -> None:
+    def _lead(self, record: JobRecord, places: Mapping[Port, BlobFolder]) -> None:
         self._records[record.name] = record
         self._runs[record.name] = run = JobRun(record, self._around, places)
         run.start()
@@ -202,9 +204,12 @@ class Workspace:
                     400, "UserError", f"The command names ${{{{{'.'.join(wanted)}}}}}, unknown."
                 )
 
-    def _places(self, properties: Mapping[str, Any]) -> dict[str, BlobFolder]:
-        described = {**(properties.get("inputs") or {}), **(properties.get("outputs") or {})}
-        return {name: self._place(name, str(one.get("uri") or "")) for name, one in described.items()}
+    def _places(self, properties: Mapping[str, Any]) -> dict[Port, BlobFolder]:
+        return {
+            (kind, name): self._place(name, str(one.get("uri") or ""))
+            for kind in ("inputs", "outputs")
+            for name, one in (properties.get(kind) or {}).items()
+        }
 
     def _place(self, name: str, uri: str) -> BlobFolder:
         if match := _DATASTORE.match(uri):
@@ -222,3 +227,11 @@ class Workspace:
         for path in sorted(self._folder.glob("jobs/*/record.json")):
             record = JobRecord(path.parent, path.parent.name)
             self._lead(record, self._places(record.properties))
+
+
+def _refuse_changed(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """An asset's properties may be added to; none of them is changed or taken away."""
+    given = wanted.get("properties") or {}
+    for name, value in (known.get("properties") or {}).items():
+        if given.get(name) != value:
+            raise RefusedError(400, "UserError", f"The asset's property {name} is immutable.")
