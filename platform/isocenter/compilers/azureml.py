@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from isocenter.backends.machine_choice import choose_machine
-from isocenter.clouds.offer import cloud_offer
 from isocenter.compilers.base import CompiledPipeline
 from isocenter.compilers.container import (
     ENVIRONMENT_FAULT,
@@ -153,9 +152,8 @@ def _machine(compute: Compute, target: DeploymentDescriptor) -> _Json:
     if not compute.gpu_count:
         if compute.spot or compute.nodes > 1:
             raise InputError(f"{target.name} has no cluster of machines without GPU.", hint="--gpu SIZE")
-        sold = cloud_offer("azure").cpu
-        machine = {"instance_type": sold[0].managed} if sold else {}
-        return {"compute": _SERVERLESS, "resources": {"instance_count": 1, **machine}}
+        machine = choose_machine(target, compute).managed
+        return {"compute": _SERVERLESS, "resources": {"instance_count": 1, "instance_type": machine}}
     choose_machine(target, compute)
     asked = (compute.gpu, compute.gpu_count, compute.spot)
     for cluster in target.settings.get("clusters", ()):

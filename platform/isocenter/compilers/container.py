@@ -53,7 +53,7 @@ def image_of(step: PipelineStep, target: DeploymentDescriptor) -> str:
 
 
 def dataset_uri(target: DeploymentDescriptor, digest: str) -> str:
-    """Where the DatasetVersion ``digest`` (or a service's word for it) lies (:mod:`isocenter.pipelines.staging`)."""
+    """Where the DatasetVersion ``digest`` (or a service's word for it) lies: where staging puts it."""
     return f"{target.buckets['data']}/datasets/{digest}"
 
 

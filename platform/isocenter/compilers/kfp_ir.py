@@ -1,4 +1,4 @@
-"""A pipeline as kfp's intermediate representation, which Vertex AI Pipelines and Kubeflow Pipelines both take.
+"""A pipeline as kfp's intermediate representation, which Vertex AI and Kubeflow Pipelines both take.
 
 Written by us from pipeline_spec.proto, not by the kfp SDK, which fits beside none of our pinned packages
 (docs/decisions/pipelines.md); kfp's own loader and compiler check it in the tests.

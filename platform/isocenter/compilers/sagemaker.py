@@ -1,8 +1,8 @@
 """A SageMaker Pipelines definition.
 
-Written by us from the published schema, not by the sagemaker SDK, which fits beside none of our pinned packages
-(docs/decisions/pipelines.md). A step's arguments are those of CreateTrainingJob and CreateProcessingJob without
-the job's name, which SageMaker makes.
+Written by us from the published schema, not by the sagemaker SDK, which fits beside none of our pinned
+packages (docs/decisions/pipelines.md). A step's arguments are those of CreateTrainingJob and
+CreateProcessingJob without the job's name, which SageMaker makes.
 https://aws-sagemaker-mlops.github.io/sagemaker-model-building-pipeline-definition-JSON-schema/
 """
 

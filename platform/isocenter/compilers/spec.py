@@ -1,4 +1,4 @@
-"""The neutral pipeline: steps, what each needs, when it runs, how often it is tried, what its result hangs on."""
+"""The neutral pipeline: steps, what each needs, when it runs, how often it is tried, what decides it."""
 
 import enum
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Run by .venv-pipelines: does the sagemaker SDK write the same definition out of its own classes?
 
-Parameters, joins, properties of steps, retry policies, caching and dependencies are rebuilt as the SDK's objects
-(so a property that SageMaker doesn't have, or a fault that it doesn't know, is an error), and the definition that
-the SDK then writes is compared with ours. Argument: our file. Exit code: 1 where they differ.
+Parameters, joins, properties of steps, retry policies, caching and dependencies are rebuilt as the SDK's
+objects (so a property that SageMaker doesn't have, or a fault that it doesn't know, is an error), and the
+definition that the SDK then writes is compared with ours. Argument: our file. Exit code: 1 where they differ.
 """
 
 import json

@@ -17,7 +17,7 @@ Examples:
   isocenter pipeline collect chest-xray
   isocenter pipeline collect 01JCY4 --json
 
-Every file is checked against its digest, and the gate is applied again: what a service says is only a claim."""
+Every file is checked against its digest, and the gate is applied again: what a service says is a claim."""
 )
 @click.argument("name", metavar="EXECUTION|MODEL")
 @json_option

@@ -48,14 +48,10 @@ def command(target: str, format_: str | None, out: Path | None, as_json: bool, *
         write_bytes(path, compiled.text.encode())
     if as_json:
         where = None if path is None else str(path)
-        body: dict[str, Any] = {
-            "pipeline": spec.name,
-            "format": compiled.format,
-            "digest": compiled.digest,
-            "file": where,
-        }
-        body["steps"] = {step.name: step.cache_key for step in spec.steps}
-        print_json(body | ({} if path else {"text": compiled.text}))
+        keys = {step.name: step.cache_key for step in spec.steps}
+        body = {"pipeline": spec.name, "format": compiled.format, "digest": compiled.digest}
+        text = {} if path else {"text": compiled.text}
+        print_json({**body, "file": where, "steps": keys, **text})
     elif path is None:
         click.echo(compiled.text, nl=False)
     else:
