@@ -28,6 +28,9 @@ PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/p
 # (aws-, azure-, kubernetes-) runs the jobs through that service's real SDK; make setup EXTRAS=gcp-emulator first.
 DEMO := .demo
 TARGET ?= local
+TARGET_NEEDS = $(if $(filter %-emulated,$(TARGET)),$(VENV)/.installed-emulated-$(TARGET:-emulated=))
+# make train: further options of `isocenter pipeline run`.
+ARGS ?=
 DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
@@ -56,7 +59,7 @@ WHERE = $(WHICH) $(if $(EMULATE),--emulate)
 BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) \
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
-.PHONY: help setup demo test lint lint-workflows bench clean image synth plan deploy drift destroy bootstrap cloud \
+.PHONY: help setup demo train test lint lint-workflows bench clean image synth plan deploy drift destroy bootstrap cloud \
 	plan-comment plan-review policy
 
 help: ## list the verbs
@@ -64,6 +67,7 @@ help: ## list the verbs
 	@echo
 	@echo "  make setup EXTRAS=aws,postgresql  adds parts of the platform: aws, azure, gcp, kubernetes, postgresql"
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
+	@echo "  make train TARGET=gcp-dev DATA=DIR ARGS='--gpu l4'  trains on a deployment"
 	@echo "  make demo TARGET=gcp-emulated     runs its jobs through a cloud's SDK, against an emulator"
 
 setup: $(VENV)/.installed ## make .venv with everything that training and serving on this machine need
@@ -85,7 +89,7 @@ endif
 
 # The tests synthesize every cloud's stack and deploy to an emulated one.
 $(VENV)/.installed-development: $(VENV)/.installed pyproject.toml infra/pyproject.toml
-	$(UV) --quiet --editable 'platform[postgresql,aws,azure,gcp-emulator,kubernetes-emulator]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
+	$(UV) --quiet --editable 'platform[postgresql,aws,aws-emulator,azure,gcp-emulator,kubernetes-emulator]' --editable 'infra[aws,gcp,azure,onprem,emulator]' \
 	  --group development
 	$(BIN)/python -m isocenter_infra.bindings aws gcp azure onprem
 	@touch $@
@@ -137,8 +141,18 @@ policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=aws for 
 bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios
 	$(BIN)/python bench/run.py
 
-demo: $(VENV)/.installed ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
+# What an emulated target is made of; a real one's extra is named by the message where it lacks.
+$(VENV)/.installed-emulated-%: $(VENV)/.installed platform/pyproject.toml
+	$(UV) --quiet --editable 'platform[$(if $(filter azure,$*),azure,$*-emulator)]'
+	@touch $@
+
+demo: $(VENV)/.installed $(TARGET_NEEDS) ## from DICOM to a registered model on this machine (DATA=DIR LABELS=FILE for your own)
 	@BIN=$(BIN) DEMO=$(DEMO) DATA='$(DATA)' LABELS='$(LABELS)' CLASSES='$(CLASSES)' TARGET='$(TARGET)' bash docs/demo.sh
+
+train: $(VENV)/.installed $(TARGET_NEEDS) ## train and register on TARGET from DATA (LABELS, CLASSES, ARGS="--gpu l4 --spot ...")
+	@[ -n '$(DATA)' ] || { echo "Which files? make train TARGET=gcp-dev DATA=DIR [LABELS=FILE] [ARGS='--gpu l4']" >&2; exit 3; }
+	@$(BIN)/isocenter pipeline run --target '$(TARGET)' --data '$(DATA)' --classes '$(CLASSES)' \
+	  $(if $(LABELS),--labels '$(LABELS)') $(ARGS)
 
 image: ## build IMAGE=training or serving, VARIANT=cpu or cuda, by podman, docker or buildah (BASE=, PUSH=)
 	@IMAGE='$(IMAGE)' VARIANT='$(VARIANT)' BASE='$(BASE)' TAG='$(TAG)' PUSH='$(PUSH)' ENGINE='$(ENGINE)' bash docs/image.sh
