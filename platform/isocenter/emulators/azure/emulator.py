@@ -14,6 +14,7 @@ from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
 from isocenter.emulators.azure.log_blob import CONTAINER as WORKSPACE_CONTAINER
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
+from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.emulators.web_server import WebServer
 from isocenter.targets.descriptor import DeploymentDescriptor, DescribedNetwork, GpuOnOffer
 from isocenter.targets.file_system import emulated_azure
@@ -151,7 +152,7 @@ def _descriptor(name: str, address: str, storage: str) -> DeploymentDescriptor:
         workspace=SCOPE.workspace,
         gpu=_GPU,
         endpoints={"azure": address, "azure-storage": storage},
-        labels={"application": "isocenter", "deployment": name, "environment": "dev"},
+        labels=emulated_labels(name),
         emulated=True,
         settings={
             "subscription": SCOPE.subscription,
