@@ -24,6 +24,9 @@ STACKS := infra/cdktf.out/stacks
 SARIF ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
 
+# make test: two at a time, a file's tests together, because files share what is dear to make.
+PYTEST ?= --numprocesses 2 --dist loadfile --durations 25
+
 # make demo: DATA and LABELS name your own files; without them a synthetic set is written. TARGET=gcp-emulated
 # (aws-, azure-, kubernetes-) runs the jobs through that service's real SDK; make setup EXTRAS=gcp-emulator first.
 DEMO := .demo
