@@ -12,7 +12,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 ORDER = ("startup", "records", "ingest", "time_to_auroc", "policy")
 # Run when named: they need a GPU or Terraform's providers, take minutes, or look closer at one of ORDER.
-OPTIONAL = ("gpu_throughput", "ingest_decode", "mutations", "plan", "synth")
+OPTIONAL = ("backends", "tracking", "gpu_throughput", "ingest_decode", "mutations", "plan", "synth")
 
 
 def main() -> int:

@@ -24,16 +24,37 @@ class LiveRun:
     status: JobStatus
 
 
+class Watch:
+    """Looks at runs again and again; a target is opened once, however many runs it has.
+
+    Args:
+        home: the store.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._backends: dict[str, Backend] = {}
+
+    def look(self, run: Run) -> LiveRun:
+        """The state of ``run`` now. Writes nothing: the pipeline that takes its outputs records success."""
+        recorded = JobStatus(run.state, run.exit_code, run.reason)
+        if run.state.is_final or not run.attempts:
+            return LiveRun(run, recorded)
+        try:
+            seen = self._backend(run).status(newest_handle(run))
+        except IsocenterError:
+            return LiveRun(run, recorded)
+        return LiveRun(run, recorded if seen.state is JobState.UNKNOWN else seen)
+
+    def _backend(self, run: Run) -> Backend:
+        if run.target not in self._backends:
+            self._backends[run.target] = backend_of(self._home, run)
+        return self._backends[run.target]
+
+
 def look(home: Home, run: Run) -> LiveRun:
-    """The state of ``run`` now. Writes nothing: the pipeline that takes a job's outputs records success."""
-    recorded = JobStatus(run.state, run.exit_code, run.reason)
-    if run.state.is_final or not run.attempts:
-        return LiveRun(run, recorded)
-    try:
-        seen = backend_of(home, run).status(newest_handle(run))
-    except IsocenterError:
-        return LiveRun(run, recorded)
-    return LiveRun(run, recorded if seen.state is JobState.UNKNOWN else seen)
+    """The state of one run now; see :class:`Watch`."""
+    return Watch(home).look(run)
 
 
 def last_line(reason: str | None) -> str:

@@ -16,12 +16,13 @@ Examples:
 def command(limit: int, as_json: bool) -> None:
     """List the runs of this store, newest first, with their state now."""
     from isocenter.home import open_home
-    from isocenter.pipelines.live_run import last_line, look
+    from isocenter.pipelines.live_run import Watch, last_line
     from isocenter.registry.runs import RunRecords
     from isocenter.storage.database import open_database
 
     home = open_home()
-    found = [look(home, run) for run in RunRecords(open_database(home)).list(limit)]
+    watch = Watch(home)
+    found = [watch.look(run) for run in RunRecords(open_database(home)).list(limit)]
     if as_json:
         print_json(
             [

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.emulators.kubernetes.admission import Site, refusal
 from isocenter.emulators.kubernetes.api import ApiServer
 from isocenter.emulators.kubernetes.jobs import JobController
@@ -162,7 +163,7 @@ def _described(name: str, address: str, storage: str) -> DeploymentDescriptor:
         workspace=NAMESPACE,
         gpu=_OFFER,
         endpoints={"onprem": address, "onprem-storage": storage, "object-store": storage},
-        labels={"managed-by": "isocenter", "environment": "emulated"},
+        labels=emulated_labels(name),
         emulated=True,
         settings={
             "namespace": NAMESPACE,
