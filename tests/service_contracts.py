@@ -190,8 +190,10 @@ def _kubernetes(job: Job) -> Start:
 
 def _files(scheme: str, options: Mapping[str, Any]) -> Any:
     import fsspec
+    from gcsfs.core import GCSFileSystem
 
-    return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False, **options)
+    kind = GCSFileSystem if scheme == "gs" else fsspec.get_filesystem_class(scheme)
+    return kind(skip_instance_cache=True, use_listings_cache=False, **options)
 
 
 def _download(scheme: str, uri: str, job: Job, options: Mapping[str, Any]) -> Path:
