@@ -5,6 +5,7 @@
 #   BASE    the base image; empty: the Containerfile's default
 #   TAG     the image's name; PUSH=REF also pushes it there and prints the digest that a job's image needs
 #   PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT: where packages come from, as for pip itself
+#   UV_CACHE_DIR  uv's cache, which saves podman and buildah what was fetched before; the default is uv's own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,6 +48,10 @@ arguments=(
   --build-arg "VARIANT=$VARIANT" ${BASE:+--build-arg "BASE=$BASE"}
   --build-arg "REVISION=$revision" --build-arg "CREATED=$(date --utc --date "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"
 )
+# docker's builds mount nothing of this machine.
+cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}
+[ "$ENGINE" = docker ] || [ ! -d "$cache" ] || arguments+=(--volume "$cache:/cache:rw")
+
 # buildah and podman can also give every file the source's time, and keep only the last stage.
 case $ENGINE in
   docker) SOURCE_DATE_EPOCH=$epoch docker buildx build --load "${arguments[@]}" "$work/context" ;;
