@@ -31,7 +31,12 @@ PARAMETERS: Mapping[str, Any] = {
     },
     "threads": PROCESSES,
 }
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(PROCESSES))
+# A container's host name may be known to nobody, so torchrun and gloo are told where they are.
+TORCHRUN = (
+    *("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"),
+    *("--nproc-per-node", str(PROCESSES)),
+)
+TORCHRUN_ENVIRONMENT = {"GLOO_SOCKET_IFNAME": "lo"}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from service_contracts import (
     PARAMETERS,
     SERVICES,
     TORCHRUN,
+    TORCHRUN_ENVIRONMENT,
     Job,
     Start,
     dicom_dataset,
@@ -53,7 +54,9 @@ def by_torchrun(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Digest of the bundle that two processes of torchrun leave, never stopped."""
     start = Job(tmp_path_factory.mktemp("torchrun"), dataset, PARAMETERS).on("local")
     command = [sys.executable, *TORCHRUN, "-m", "isocenter_training", *start.arguments]
-    done = subprocess.run(command, env=environment(start), capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        command, env=environment(start) | TORCHRUN_ENVIRONMENT, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0, done.stderr
     assert "process 0 of 2" in done.stderr
     return digest_tree(start.model())
