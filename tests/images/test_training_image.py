@@ -43,6 +43,8 @@ _SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 _SPACE = 8 * 2**30
 _MARK = "OF_TEST"
 _MIDDLE = 12
+# One with directories, one with an object store; test_services.py stops the program under every service.
+_STOPPED = ("sagemaker", "vertex")
 _ADDRESSES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_INDEX")
 
 
@@ -234,20 +236,21 @@ def by_torchrun(container: Container, job: Callable[[str], Job]) -> str:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_stopped_and_run_again_leaves_the_bundle_of_torchrun(
+def test_each_service_leaves_the_bundle_of_torchrun(
     service: str, container: Container, job: Callable[[str], Job], by_torchrun: str
 ) -> None:
     start = job(service).on(service)
-    with container.started(start) as process:
-        wait_for_step(process.client, _MIDDLE)
-        process.signal(signal.SIGTERM)
-        code, errors = process.wait()
-    assert code == STOPPED_EXIT_CODE, errors
-    assert f"Service: {service} (" in errors
+    if service in _STOPPED:
+        with container.started(start) as process:
+            wait_for_step(process.client, _MIDDLE)
+            process.signal(signal.SIGTERM)
+            code, errors = process.wait()
+        assert code == STOPPED_EXIT_CODE, errors
     with container.started(start) as process:
         code, errors = process.wait()
     assert code == 0, errors
-    assert "Continuing from the checkpoint" in errors
+    assert f"Service: {service} (" in errors
+    assert ("Continuing from the checkpoint" in errors) == (service in _STOPPED)
     assert digest_tree(start.model()) == by_torchrun
 
 
