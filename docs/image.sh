@@ -5,6 +5,7 @@
 #   BASE    the base image; empty: the Containerfile's default
 #   TAG     the image's name; PUSH=REF also pushes it there and prints the digest that a job's image needs
 #   PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT: where packages come from, as for pip itself
+#   UV_CACHE_DIR  uv's cache, which saves podman and buildah what was fetched before; the default is uv's own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +26,7 @@ ENGINE=${ENGINE:-$(engine)}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/context" "$work/wheels"
+mkdir "$work/context" "$work/wheels" "$work/cache"
 
 # What git knows of, as it is now: no caches, no secrets that lie about.
 git ls-files -z platform "$IMAGE" constraints.txt | xargs -0 cp --parents --target-directory "$work/context"
@@ -40,10 +41,14 @@ find "$work/context" -exec touch --no-dereference --date "@$epoch" {} +
   [ -z "${PIP_CERT:-}" ] || echo 'export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca'
 } >"$work/index"
 
+# docker would copy the cache into its build.
+cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}
+if [ "$ENGINE" = docker ] || [ ! -d "$cache" ]; then cache=$work/cache; fi
+
 arguments=(
   --file "$IMAGE/Containerfile" --tag "$TAG" --iidfile "$work/id"
   --secret "id=index,src=$work/index" ${PIP_CERT:+--secret "id=ca,src=$PIP_CERT"}
-  --build-context "wheels=${PIP_FIND_LINKS:-$work/wheels}"
+  --build-context "wheels=${PIP_FIND_LINKS:-$work/wheels}" --build-context "cache=$cache"
   --build-arg "VARIANT=$VARIANT" ${BASE:+--build-arg "BASE=$BASE"}
   --build-arg "REVISION=$revision" --build-arg "CREATED=$(date --utc --date "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"
 )

@@ -7,6 +7,8 @@ variables for emulators say where they are.
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,25 @@ from typing import Any
 RUN = "01JCZZZZZZZZZZZZZZZZZZZZZZ"
 BUCKET = "isocenter-test"
 SERVICES = ("local", "sagemaker", "vertex", "azureml", "kubernetes")
+# Two processes: the program's own companions under a service, or torchrun's.
+PROCESSES = 2
+PARAMETERS: Mapping[str, Any] = {
+    "plan": {
+        "name": "tiny",
+        "image_size": 32,
+        "network": {"name": "resnet10", "arguments": {"widen_factor": 0.125, "conv1_t_stride": 2}},
+        "augmentation": [{"name": "affine", "arguments": {"rotation": 5, "shift": 0.05}}],
+        "optimizer": {"name": "adamw", "learning_rate": 0.005, "average_decay": 0.8},
+        "budget": {"epochs": 24, "batch_size": 8 * PROCESSES, "patience": 24},
+    },
+    "threads": PROCESSES,
+}
+# A container's host name may be known to nobody, so torchrun and gloo are told where they are.
+TORCHRUN = (
+    *("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"),
+    *("--nproc-per-node", str(PROCESSES)),
+)
+TORCHRUN_ENVIRONMENT = {"GLOO_SOCKET_IFNAME": "lo"}
 
 
 @dataclass(frozen=True)
@@ -190,8 +211,10 @@ def _kubernetes(job: Job) -> Start:
 
 def _files(scheme: str, options: Mapping[str, Any]) -> Any:
     import fsspec
+    from gcsfs.core import GCSFileSystem
 
-    return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False, **options)
+    kind = GCSFileSystem if scheme == "gs" else fsspec.get_filesystem_class(scheme)
+    return kind(skip_instance_cache=True, use_listings_cache=False, **options)
 
 
 def _download(scheme: str, uri: str, job: Job, options: Mapping[str, Any]) -> Path:
@@ -204,6 +227,28 @@ def _download(scheme: str, uri: str, job: Job, options: Mapping[str, Any]) -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         files.get_file(found, str(path))
     return folder
+
+
+def dicom_dataset(root: Path) -> Path:
+    """A small DICOM set, ingested as users do; the dataset's directory."""
+    from isocenter.datasets import ingest
+    from isocenter.home import open_home
+
+    demo = ("demo", "--out", str(root / "demo"), "--patients", "40", "--size", "64")
+    subprocess.run([sys.executable, "-m", "isocenter.cli.main", *demo], check=True, capture_output=True)
+    classes = ("normal", "pneumonia")
+    source, labels = root / "demo" / "dicom", root / "demo" / "labels.csv"
+    result = ingest(open_home(root / "store"), source, labels=labels, classes=classes, image_size=32)
+    return result.path
+
+
+def wait_for_step(process: "subprocess.Popen[str]", step: int) -> None:
+    """Returns when the program has reported this step; raises if it ends before."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{") and json.loads(line).get("done", 0) >= step:
+            return
+    raise AssertionError(f"The program ended before step {step}: {process.communicate()[1]}")
 
 
 @contextmanager

@@ -232,6 +232,8 @@ def test_lists_are_paged_and_filtered(target: DeploymentDescriptor, parent: str)
 # Cloud Storage, through the code that stages inputs and fetches outputs.
 
 
+# gcsfs hands a chunk of a large file to aiohttp as it is; users never see that warning.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 def test_files_put_found_and_got(target: DeploymentDescriptor, tmp_path: Path) -> None:
     uri = f"{target.buckets['data']}/datasets/ab"
     files = target_files(target, uri)

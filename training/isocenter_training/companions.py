@@ -85,7 +85,7 @@ def companions(context: RunContext, processes: int, threads: int) -> Iterator[Ru
             rendezvous=Path(folder) / "rendezvous" if context.world_size == 1 else None,
         )
         started = [
-            _start(replace(together, rank=first + number, local_rank=number), threads)
+            _start(replace(together, rank=first + number, local_rank=number), processes, threads)
             for number in range(1, processes)
         ]
         over = threading.Event()
@@ -125,8 +125,8 @@ def follow_parent() -> None:
         sys.exit(1)
 
 
-def _start(context: RunContext, threads: int) -> "subprocess.Popen[bytes]":
-    own = {"OMP_NUM_THREADS": str(threads), _PARENT: str(os.getpid())}
+def _start(context: RunContext, processes: int, threads: int) -> "subprocess.Popen[bytes]":
+    own = {"LOCAL_WORLD_SIZE": str(processes), "OMP_NUM_THREADS": str(threads), _PARENT: str(os.getpid())}
     environment = os.environ | context.environment() | own
     command = [sys.executable, "-m", "isocenter_training", "train"]
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -56,9 +56,10 @@ def prepare_hardware(context: RunContext, threads: int) -> Hardware:
 
 
 def cores_to_use(context: RunContext) -> int:
-    """CPU cores for the processes on this machine together.
+    """CPU cores for this process and those that it will start.
 
-    Parameter ``threads``, else $OMP_NUM_THREADS, else the cores that this process may use.
+    Parameter ``threads``, which the processes that a launcher started on this machine share, else
+    $OMP_NUM_THREADS, else the cores that this process may use.
 
     Raises:
         InputError: parameter ``threads`` is not a number above 0.
@@ -67,9 +68,15 @@ def cores_to_use(context: RunContext) -> int:
     if wanted is not None:
         if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
             raise InputError(f"The parameter threads is {wanted!r}, not a number above 0.")
-        return wanted
+        return max(1, wanted // _neighbours(context))
     preset = os.environ.get("OMP_NUM_THREADS", "")
     return int(preset) if preset.isdecimal() and int(preset) else usable_cores()
+
+
+def _neighbours(context: RunContext) -> int:
+    """Processes on this machine that a launcher started, this one counted; torchrun tells."""
+    told = os.environ.get("LOCAL_WORLD_SIZE", "") if context.launched else ""
+    return max(1, int(told)) if told.isdecimal() else 1
 
 
 def gpu_count() -> int:
