@@ -1,6 +1,6 @@
 """Run by .venv-airflow: Airflow itself reads a DAG file and runs the DAG to its end, here.
 
-Arguments: the folder of DAGs (one file), the DAG's id, and its params as JSON; without params it is only read.
+Arguments: the folder of DAGs (one file), the DAG's id, its params as JSON; without params it is only read.
 Prints what Airflow made of the file, and each task's state, tries and end, as JSON.
 """
 
