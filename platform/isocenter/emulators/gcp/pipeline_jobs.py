@@ -122,7 +122,7 @@ class PipelineJobs:
             detail.executor_detail.container_detail.main_job = name
         while True:
             found = self._jobs.get(name)
-            state = JobState(found.state).name.removeprefix("JOB_STATE_")
+            state = str(JobState(found.state).name).removeprefix("JOB_STATE_")
             if state in ("SUCCEEDED", "FAILED", "CANCELLED"):
                 break
             time.sleep(_POLL_S)
