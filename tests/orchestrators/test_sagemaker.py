@@ -17,4 +17,4 @@ def test_it_is_run_and_the_site_takes_the_model_up(tmp_path: Path) -> None:
     pytest.importorskip("moto", reason="LACKS: pip install 'isocenter[aws-emulator]'")
     data = write_folder(tmp_path / "data", patients=120, signal=0.7)
     with emulated_store("aws", tmp_path) as store:
-        check_runs_and_is_taken_up(store, data, tmp_path / "rules.yaml", "aws-emulated")
+        check_runs_and_is_taken_up(store, data, tmp_path / "rules.yaml", "aws-emulated", forge=True)
