@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,16 @@ def python_of(environment: str) -> Path:
     return path
 
 
-def run_check(environment: str, check: str, *arguments: object, timeout_s: int = 300) -> Any:
+def run_check(
+    environment: str,
+    check: str,
+    *arguments: object,
+    timeout_s: int = 300,
+    variables: Mapping[str, str] = os.environ,
+) -> Any:
     """What a program of ``sdks/`` prints, as JSON; it must end well."""
     words = [str(python_of(environment)), "-W", "ignore", str(CHECKS / check), *map(str, arguments)]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    kept = {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False, env=kept)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])

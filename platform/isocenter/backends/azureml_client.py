@@ -86,14 +86,15 @@ def _emulated(descriptor: DeploymentDescriptor) -> dict[str, Any]:
     from azure.core.pipeline import PipelineRequest
     from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-    address, token = (
-        descriptor.endpoints["azure"],
-        _unsigned_token(str(descriptor.settings.get("tenant", ""))),
-    )
+    address, tenant = descriptor.endpoints["azure"], str(descriptor.settings.get("tenant", ""))
+    token = _unsigned_token(tenant)
 
     class Credential:
         def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-            return AccessToken(token, int(time.time()) + _TOKEN_S)
+            # With a pipeline job goes a token for Azure ML itself, and the SDK looks whether it is one.
+            asked = scopes[0].removesuffix("/.default") if scopes else ""
+            own = _unsigned_token(tenant, asked) if asked.startswith("https://ml.azure.com") else token
+            return AccessToken(own, int(time.time()) + _TOKEN_S)
 
     class PlainHttp(SansIOHTTPPolicy[Any, Any]):
         """The SDK's own policy gives no token to an address without TLS."""
@@ -112,9 +113,9 @@ def _emulated(descriptor: DeploymentDescriptor) -> dict[str, Any]:
     }
 
 
-def _unsigned_token(tenant: str) -> str:
+def _unsigned_token(tenant: str, audience: str = "https://management.azure.com") -> str:
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    claims = {"aud": "https://management.azure.com", "tid": tenant, "exp": int(time.time()) + _TOKEN_S}
+    claims = {"aud": audience, "tid": tenant, "exp": int(time.time()) + _TOKEN_S}
     return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}."

@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
+from isocenter.backends.azureml_request import PROGRAM
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.compilers.base import CompiledPipeline
 from isocenter.compilers.container import (
     ENVIRONMENT_FAULT,
     PLATFORM_PROGRAM,
-    TRAINING_PROGRAM,
     checkpoints_uri,
     dataset_uri,
     described,
@@ -106,7 +106,7 @@ def _command(spec: PipelineSpec, step: PipelineStep, target: DeploymentDescripto
         inputs[DATASET] = dataset_uri(target, dataset)
         outputs.setdefault("model", outputs["output"] + "/model")
         outputs["checkpoints"] = checkpoints_uri(target, spec, step, dataset)
-        return timed([TRAINING_PROGRAM, *training_arguments(step, inputs, outputs)], step)
+        return timed([*PROGRAM, *training_arguments(step, inputs, outputs)], step)
     execution = inputs.pop(EXECUTION, "")
     out = next(iter(outputs.values()), "") or registration_uri(target, spec.name, execution)
     return timed([*PLATFORM_PROGRAM, *platform_arguments(step, spec, inputs, out)], step)

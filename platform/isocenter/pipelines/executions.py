@@ -111,7 +111,8 @@ class ExecutionRecords:
         return found[0]
 
     def _write(self, execution: PipelineExecution) -> PipelineExecution:
-        body = json.dumps(asdict(execution), indent=2, sort_keys=True)
+        # Not sorted: the keys are in the order of the steps.
+        body = json.dumps(asdict(execution), indent=2)
         write_bytes(self._folder / f"{execution.id}.json", body.encode(), mode=0o600)
         return execution
 

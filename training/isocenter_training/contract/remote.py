@@ -18,6 +18,7 @@ from typing import Any
 
 from isocenter.domain.digest import canonical_json, digest_bytes, digest_file, list_tree
 from isocenter.errors import InputError, IntegrityError, TransientFaultError
+from isocenter_training.contract.archive import unpack_archive
 from isocenter_training.contract.base import Remote, RunContext
 from isocenter_training.contract.scratch import scratch_folder
 from isocenter_training.contract.storage import Place, files_under
@@ -71,6 +72,7 @@ def _fetch(place: Place, folder: Path) -> None:
     folder.mkdir(parents=True)
     for name in found:
         place.get(name, folder / name)
+    unpack_archive(folder)
     listing.write_text(json.dumps(found))
 
 

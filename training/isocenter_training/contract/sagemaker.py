@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.errors import InputError
+from isocenter_training.contract.archive import is_archive_only
 from isocenter_training.contract.arguments import PROGRAMS, Arguments
 from isocenter_training.contract.assignment import Assignment, json_object
 from isocenter_training.contract.layout import Layout, node_layout, torchrun_layout
@@ -44,7 +45,7 @@ def assignment(environ: Mapping[str, str], arguments: Arguments) -> Assignment:
         program=_program(hyperparameters, arguments),
         run_id=hyperparameters.get("run_id", "") or arguments.run_id,
         parameters=json_object(_parameters(hyperparameters) or arguments.parameters or "{}", "parameters"),
-        inputs={path.name.lower(): str(path) for path in channels} | dict(arguments.inputs),
+        inputs={path.name.lower(): _place(path) for path in channels} | dict(arguments.inputs),
         outputs={
             "model": str(root / "model"),
             "output": str(root / "output" / "data"),
@@ -57,6 +58,11 @@ def assignment(environ: Mapping[str, str], arguments: Arguments) -> Assignment:
 def failure_file(environ: Mapping[str, str]) -> Path | None:
     """See :class:`.Service`. SageMaker shows its first 1,024 characters as FailureReason."""
     return _root(environ) / "output" / "failure"
+
+
+def _place(channel: Path) -> str:
+    """A model that a pipeline hands from job to job comes packed: such a channel is fetched like a URI."""
+    return f"file://{channel}" if is_archive_only(channel) else str(channel)
 
 
 def _layout(root: Path, environ: Mapping[str, str]) -> Layout:

@@ -16,6 +16,7 @@ from typing import Any
 
 from isocenter.emulators.aws.clients import ACCESS_KEY, Clients
 from isocenter.emulators.aws.moto_server import MotoServer
+from isocenter.emulators.aws.pipelines import Pipelines
 from isocenter.emulators.aws.provision import provision
 from isocenter.emulators.aws.request_check import service_model
 from isocenter.emulators.aws.service_error import FAULTS, ServiceError, answer, error_answer, invalid
@@ -50,6 +51,7 @@ class AwsEmulator:
         self._moto: MotoServer | None = None
         self._server: WebServer | None = None
         self._jobs: TrainingJobs | None = None
+        self._pipelines: Pipelines | None = None
 
     def start(self, name: str, port: int) -> DeploymentDescriptor:
         """Answer at ``port``; returns the target's descriptor, whose buckets, keys and roles exist.
@@ -76,27 +78,31 @@ class AwsEmulator:
         if not self._upstream:
             # Jobs of a cloud that is gone.
             self._jobs.clear()
+        self._pipelines = Pipelines(self._scratch / "pipelines", surroundings.clients, self._jobs)
         service_model()
-        self._server = WebServer(Front(self._jobs, self._moto), port)
+        self._server = WebServer(Front(self._jobs, self._moto, self._pipelines), port)
         return self._server.start().address
 
     def close(self) -> None:
         """Kill the jobs that go on, end moto, answer no more."""
         if self._server is not None:
             self._server.close()
+        if self._pipelines is not None:
+            self._pipelines.close()
         if self._jobs is not None:
             self._jobs.close()
         if self._moto is not None:
             self._moto.close()
         if not self._upstream:
-            shutil.rmtree(self._scratch / "jobs", ignore_errors=True)
+            for name in ("jobs", "pipelines"):
+                shutil.rmtree(self._scratch / name, ignore_errors=True)
 
 
 class Front:
-    """Answers training jobs' calls here and passes on all else."""
+    """Answers the calls of training jobs and of pipelines' executions here, and passes on all else."""
 
-    def __init__(self, jobs: TrainingJobs, moto: MotoServer) -> None:
-        self._jobs, self._moto = jobs, moto
+    def __init__(self, jobs: TrainingJobs, moto: MotoServer, pipelines: Pipelines) -> None:
+        self._jobs, self._moto, self._pipelines = jobs, moto, pipelines
 
     def answer(self, request: Request) -> Answer:
         """What the client gets."""
@@ -109,7 +115,8 @@ class Front:
             return self._moto.forward(request)
         operation = target.removeprefix(_TARGET)
         body = _parsed(request.body)
-        if not self._jobs.answers(operation, body if isinstance(body, dict) else {}):
+        is_pipeline = self._pipelines.answers(operation)
+        if not is_pipeline and not self._jobs.answers(operation, body if isinstance(body, dict) else {}):
             if operation == "AddTags" and isinstance(body, dict):
                 self._drop_old_tags(request, body)
             return self._moto.forward(request)
@@ -117,7 +124,7 @@ class Front:
             region = _region(request)
             if not isinstance(body, dict):
                 raise ServiceError("SerializationException", "The body is no JSON object.")
-            return answer(self._jobs.do(operation, body, region))
+            return answer((self._pipelines if is_pipeline else self._jobs).do(operation, body, region))
         except ServiceError as error:
             return error_answer(error)
 

@@ -12,6 +12,7 @@ from isocenter.emulators.azure.blob_storage import ACCOUNT, BlobStorage
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
 from isocenter.emulators.azure.log_blob import CONTAINER as WORKSPACE_CONTAINER
+from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
 from isocenter.emulators.descriptor_file import emulated_labels
@@ -88,7 +89,9 @@ class AzureEmulator:
                 _make(blobs, container)
             around = Surroundings(blobs, SCOPE, self._program, self._stop_grace_s)
             self._workspace = Workspace(self._scratch / "workspace", around, _clusters(), _DATASTORES)
-            service = AzureService(self._workspace, SCOPE, _WORKSPACE, _REGION)
+            variables = {"AZURE_STORAGE_CONNECTION_STRING": emulated_azure(self._storage.address)}
+            self._pipelines = Pipelines(self._workspace, variables)
+            service = AzureService(self._workspace, SCOPE, _WORKSPACE, _REGION, self._pipelines)
             self._server = WebServer(service, port).start()
         except BaseException:
             self.close()
@@ -100,6 +103,7 @@ class AzureEmulator:
         if self._server is not None:
             self._server.close()
         if self._workspace is not None:
+            self._pipelines.close()
             self._workspace.close()
         self._storage.close()
 

@@ -6,6 +6,7 @@ and comes back, they are found again.
 
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,9 @@ class JobRun:
         properties, logs = self._record.properties, self._record.folder / "user_logs"
         command = filled(properties["command"], {port: mount.directory for port, mount in mounts.items()})
         bin_folder = image_programs(folder / "bin", self._around.program)
-        path = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        # Other programs of the image are those beside this Python.
+        beside = Path(sys.executable).parent
+        path = os.pathsep.join((str(bin_folder), str(beside), os.environ.get("PATH", os.defpath)))
         limit = (properties.get("limits") or {}).get("timeout")
         every = environments(self._record.name, properties, self._around.scope)
         return [

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.job_record import FINAL, JobRecord
+from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.rest_models import MalformedError, check
 from isocenter.emulators.azure.workspace import RefusedError, Workspace
 from isocenter.emulators.web_server import Answer, Request, json_answer
@@ -40,8 +41,12 @@ _MESSAGES = {
     " was recently granted, please refresh your credentials.",
     429: "The request was throttled.",
 }
-_JOB_KINDS = ("Command",)
-_ASSETS = {"environments": "EnvironmentVersion", "models": "ModelVersion"}
+_JOB_KINDS = ("Command", "Pipeline")
+_ASSETS = {
+    "components": "ComponentVersion",
+    "environments": "EnvironmentVersion",
+    "models": "ModelVersion",
+}
 
 
 class AzureService:
@@ -52,12 +57,19 @@ class AzureService:
         scope: its place in Azure's tree.
         properties: of the workspace itself, as its resource shows them.
         region: its location.
+        pipelines: its pipeline jobs.
     """
 
     def __init__(
-        self, workspace: Workspace, scope: Scope, properties: Mapping[str, Any], region: str
+        self,
+        workspace: Workspace,
+        scope: Scope,
+        properties: Mapping[str, Any],
+        region: str,
+        pipelines: Pipelines,
     ) -> None:
         self._workspace = workspace
+        self._pipelines = pipelines
         self._scope = scope
         self._properties = dict(properties)
         self._region = region
@@ -108,7 +120,7 @@ class AzureService:
                 return _listed([self._datastore(name) for name in self._workspace.datastores])
             case ("GET", "datastores", name) if name in self._workspace.datastores:
                 return json_answer(self._datastore(name))
-            case (method, ("environments" | "models") as kind, name, "versions", version):
+            case (method, ("components" | "environments" | "models") as kind, name, "versions", version):
                 return self._asset(method, kind, name, version, request)
             case ("GET", ("environments" | "models") as kind, name, "versions"):
                 return self._versions(kind, name, request.first("listViewType", "ActiveOnly"))
@@ -136,6 +148,8 @@ class AzureService:
         return _listed([self._asset_body(kind, name, version) for version in found])
 
     def _job_resource(self, method: str, name: str, more: list[str], request: Request) -> Answer:
+        if self._pipelines.get(name) is not None and method == "GET" and not more:
+            return json_answer(self._pipeline(name))
         match (method, *more):
             case ("GET",):
                 return json_answer(self._job(self._workspace.job(name)))
@@ -145,6 +159,9 @@ class AzureService:
                 if body["properties"]["jobType"] not in _JOB_KINDS:
                     kind = body["properties"]["jobType"]
                     raise RefusedError(400, "UserError", f"The emulator runs no jobs of type {kind}.")
+                if body["properties"]["jobType"] == "Pipeline":
+                    is_new = self._pipelines.put(name, body["properties"])
+                    return json_answer(self._pipeline(name), 201 if is_new else 200)
                 record, is_new = self._workspace.put_job(name, body["properties"])
                 return json_answer(self._job(record), 201 if is_new else 200)
             case ("POST", "cancel"):
@@ -168,6 +185,8 @@ class AzureService:
         match (request.method, *parts):
             case ("GET", "runs", name, "details"):
                 return json_answer(self._details(self._workspace.job(name)))
+            case ("GET", "runs", name, "children"):
+                return _listed(self._pipelines.children(name))
             case ("PATCH", "experiments", _, "runs", name):
                 record, sent = self._workspace.job(name), _body(request)
                 known = record.properties
@@ -252,13 +271,19 @@ class AzureService:
         return self._resource_body((kind, name, "versions", version), shown)
 
     def _job(self, record: JobRecord) -> dict[str, Any]:
-        studio = f"https://ml.azure.com/runs/{record.name}?wsid={self._id()}"
+        return self._job_body(record.name, record.properties, record.status)
+
+    def _pipeline(self, name: str) -> dict[str, Any]:
+        found = self._pipelines.get(name)
+        assert found is not None  # noqa: S101 - the callers have looked
+        return self._job_body(name, *found)
+
+    def _job_body(self, name: str, properties: Mapping[str, Any], status: str) -> dict[str, Any]:
+        studio = f"https://ml.azure.com/runs/{name}?wsid={self._id()}"
         services = {"Studio": {"jobServiceType": "Studio", "endpoint": studio}}
         known = {"inputs": {}, "outputs": {}, "tags": {}, "properties": {}, "experimentName": "Default"}
-        given = {key: value for key, value in record.properties.items() if value is not None}
-        return self._resource_body(
-            ("jobs", record.name), {**known, **given, "status": record.status, "services": services}
-        )
+        given = {key: value for key, value in properties.items() if value is not None}
+        return self._resource_body(("jobs", name), {**known, **given, "status": status, "services": services})
 
 
 def _check_token(request: Request) -> None:

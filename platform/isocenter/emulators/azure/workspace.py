@@ -19,6 +19,12 @@ from isocenter.storage.atomic import write_bytes
 _DATASTORE = re.compile(r"^azureml://(?:.*/)?datastores/([^/]+)/paths/(.+)$")
 _BLOB = re.compile(r"^(?:abfss?|wasbs?)://([^@/]+)@[^/]+/(.+)$")
 _ID_KIND = re.compile(r"/(environments|computes)/([^/]+)(?:/versions/([^/]+))?$", re.I)
+# What makes a version what it is.
+_FIXED = {
+    "components": ("componentSpec",),
+    "environments": ("image", "condaFile", "build"),
+    "models": ("modelUri", "modelType"),
+}
 # What may be changed of a job that is there.
 _CHANGEABLE = frozenset(("tags", "properties", "description", "displayName", "isArchived"))
 
@@ -72,7 +78,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._records: dict[str, JobRecord] = {}
         self._runs: dict[str, JobRun] = {}
-        self._assets: dict[str, dict[str, dict[str, Any]]] = {"environments": {}, "models": {}}
+        self._assets: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _FIXED}
         self._recall()
 
     @property
@@ -107,7 +113,7 @@ class Workspace:
         Raises:
             RefusedError: it is there and is something else.
         """
-        fixed = {"environments": ("image", "condaFile", "build"), "models": ("modelUri", "modelType")}[kind]
+        fixed = _FIXED[kind]
         with self._lock:
             versions = self._assets[kind].setdefault(name, {})
             known = versions.get(version)
@@ -223,7 +229,7 @@ class Workspace:
     def _recall(self) -> None:
         assets = self._folder / "assets.json"
         if assets.is_file():
-            self._assets = json.loads(assets.read_bytes())
+            self._assets |= json.loads(assets.read_bytes())
         for path in sorted(self._folder.glob("jobs/*/record.json")):
             record = JobRecord(path.parent, path.parent.name)
             self._lead(record, self._places(record.properties))

@@ -13,6 +13,7 @@ from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.emulators.gcp.custom_jobs import CustomJobs
 from isocenter.emulators.gcp.log_entries import list_entries
 from isocenter.emulators.gcp.models import Models
+from isocenter.emulators.gcp.pipeline_jobs import PipelineJobs
 from isocenter.emulators.gcp.service_error import ServiceError
 from isocenter.emulators.gcp.storage import EmulatedStorage
 from isocenter.emulators.gcp.vertex_service import VertexService
@@ -56,12 +57,14 @@ class GcpEmulator:
         self._storage.start()
         self._jobs = CustomJobs(self._scratch / "jobs", self._program, self._container_environment())
         models = Models(self._scratch / "models.json")
-        self._vertex = VertexService(_PROJECT, _NUMBER, _REGION, self._jobs, models)
+        self._pipelines = PipelineJobs(self._jobs)
+        self._vertex = VertexService(_PROJECT, _NUMBER, _REGION, self._jobs, models, self._pipelines)
         self._server.start()
         return self._descriptor(name)
 
     def close(self) -> None:
         """Cancel the jobs that go on, and answer no more."""
+        self._pipelines.close()
         self._jobs.close()
         self._server.close()
         self._storage.close()

@@ -8,6 +8,7 @@ from isocenter.emulators.gcp.custom_job_check import check_custom_job
 from isocenter.emulators.gcp.custom_jobs import CustomJobs
 from isocenter.emulators.gcp.list_filter import matches, parse_filter
 from isocenter.emulators.gcp.models import Models
+from isocenter.emulators.gcp.pipeline_jobs import PipelineJobs
 from isocenter.emulators.gcp.rpc import find_rpc, to_json
 from isocenter.emulators.gcp.service_error import ServiceError
 from isocenter.emulators.web_server import Answer, Request, json_answer
@@ -26,9 +27,18 @@ class VertexService:
         region: the only one.
         jobs: kept and run.
         models: kept.
+        pipelines: run.
     """
 
-    def __init__(self, project: str, number: str, region: str, jobs: CustomJobs, models: Models) -> None:
+    def __init__(
+        self,
+        project: str,
+        number: str,
+        region: str,
+        jobs: CustomJobs,
+        models: Models,
+        pipelines: PipelineJobs,
+    ) -> None:
         self._parents = {f"projects/{each}/locations/{region}" for each in (project, number)}
         self._parent = f"projects/{number}/locations/{region}"
         self._region = region
@@ -39,6 +49,10 @@ class VertexService:
             "GetCustomJob": lambda asked: jobs.get(asked.name),
             "ListCustomJobs": self._list_custom_jobs,
             "CancelCustomJob": lambda asked: jobs.cancel(asked.name),
+            "CreatePipelineJob": lambda asked: pipelines.create(
+                self._parent, asked.pipeline_job_id, asked.pipeline_job
+            ),
+            "GetPipelineJob": lambda asked: pipelines.get(asked.name),
             "UploadModel": self._upload_model,
             "GetModel": lambda asked: models.get(asked.name),
             "ListModels": self._list_models,
