@@ -571,10 +571,10 @@ def test_an_answer_that_does_not_come(
 ) -> None:
     from isocenter.backends import kubernetes_api
 
-    monkeypatch.setattr(kubernetes_api, "_READ_S", 0.3)
     submission = backend.plan(program("print(1)"), new_run_id())
     post(target.endpoints["onprem"], "/emulator/faults", delay_s=2, method="POST", path="/jobs$")
-    with pytest.raises(TransientFaultError):
+    with monkeypatch.context() as impatient, pytest.raises(TransientFaultError):
+        impatient.setattr(kubernetes_api, "_READ_S", 0.3)
         backend.submit(submission)
     time.sleep(2.2)
     handle = backend.submit(submission)
