@@ -151,9 +151,11 @@ def test_what_azure_ml_refuses(target: DeploymentDescriptor, job: Job, what: str
     assert ask(target, "GET", f"{scope(target)}/jobs/refused")[0] == 404
 
 
-def test_no_sweep_jobs(target: DeploymentDescriptor) -> None:
+def test_a_sweep_without_its_fields_is_refused(target: DeploymentDescriptor) -> None:
     status, error = ask(target, "PUT", f"{scope(target)}/jobs/p", {"properties": {"jobType": "Sweep"}})
-    assert (status, error["message"]) == (400, "The emulator runs no jobs of type Sweep.")
+    assert status == 400
+    assert "objective: is missing" in error["message"]
+    assert ask(target, "GET", f"{scope(target)}/jobs/p")[0] == 404
 
 
 def test_who_asks_and_where(target: DeploymentDescriptor) -> None:

@@ -141,6 +141,9 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
     finally:
         found("umount", "--all")
         found("rm", "--all")
+        # buildah leaves its store mounted on itself, which nobody could remove.
+        for name in ("overlay", ""):
+            subprocess.run(["umount", str(root / "graph" / name)], capture_output=True, check=False)
         shutil.rmtree(root, ignore_errors=True)
 
 
