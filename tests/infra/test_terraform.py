@@ -81,6 +81,8 @@ SAID: list[tuple[str, str, type[IsocenterError], str]] = [
     ("Attempted to load application default credentials", "", EnvironmentFaultError, "gcloud auth"),
     (
         "Error acquiring the state lock",
+        "Error message: operation error S3: PutObject, https response error StatusCode: 412,"
+        " RequestID: KAYCZ, HostID: , api error PreconditionFailed\n"
         "Lock Info:\n  ID:        abc-1\n  Path:      b/k\n  Operation: OperationTypeApply\n"
         "  Who:       anna@laptop\n  Version:   1.11.4\n  Created:   2026-11-24 10:00:00 UTC\n",
         EnvironmentFaultError,

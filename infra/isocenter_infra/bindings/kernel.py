@@ -1,5 +1,6 @@
 """Make jsii load cut assemblies instead of whole ones, and run on a Node.js that fits."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ def prepare_bindings(
     """
     os.environ["JSII_NODE"] = find_node(os.environ)
     os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", _writable_cache())
+    _end_quietly()
     if whole:
         return
     try:
@@ -43,6 +45,19 @@ def _writable_cache() -> str:
     except OSError:
         return str(Path(tempfile.gettempdir()) / f"isocenter-jsii-{os.getuid()}")
     return str(folder)
+
+
+def _end_quietly() -> None:
+    """Ctrl-C ends jsii's Node.js before it is asked to end: no news, and no trace for the user."""
+    from jsii._kernel.providers.process import _NodeProcess
+
+    stop = _NodeProcess.stop
+
+    def stop_quietly(process: _NodeProcess) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            stop(process)
+
+    _NodeProcess.stop = stop_quietly  # type: ignore[assignment, method-assign]
 
 
 def _load_instead(tarballs: Mapping[str, Path]) -> None:

@@ -64,7 +64,9 @@ _KNOWN: Sequence[_Known] = (
         "Set KUBE_CONFIG_PATH to a kubeconfig file with the settings' context (kubectl config get-contexts).",
     ),
     _Known(
-        r"Error acquiring the state lock(?:.*?ID:\s+(\S+))?(?:.*?Who:\s+(\S+))?(?:.*?Created:\s+([^\n]+))?",
+        # AWS' own words before it name a RequestID, which is no lock.
+        r"Error acquiring the state lock(?:.*?Lock Info:\s+ID:\s+(\S+))?"
+        r"(?:.*?Who:\s+(\S+))?(?:.*?Created:\s+([^\n]+))?",
         EnvironmentFaultError,
         "Somebody else is changing this deployment: the state is locked by {2} since {3} (lock {1}).",
         "Wait until it is done. If that run was killed: `terraform force-unlock {1}` in the stack's folder.",
