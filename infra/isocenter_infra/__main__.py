@@ -1,5 +1,6 @@
 """``python -m isocenter_infra VERB``: what the Makefile's verbs call."""
 
+import signal
 import sys
 
 from isocenter.cli.failure import report_failure
@@ -23,6 +24,8 @@ root = LazyGroup(
 
 def main() -> None:
     """Run a verb and exit; errors of ours become a message, a hint and an exit code."""
+    # A workflow that is stopped sends SIGTERM: Terraform ends what it is at, the audit trail hears of it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = root.main(prog_name="isocenter-infra", standalone_mode=False)
     except BaseException as error:

@@ -129,9 +129,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_ctrl_c_in_the_middle_of_an_apply(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_of_an_apply(place: Place, number: signal.Signals) -> None:
+    """Also a workflow that is stopped: Terraform ends what it is at and lets go of the state."""
     process = place.start_deploying(4)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "Run the same command again to continue" in err
@@ -211,7 +213,13 @@ def test_a_plan_that_was_edited_by_hand_is_not_applied(place: Place) -> None:
     edited = place.run("deploy", "--plan", place.plan, "--auto-approve")
     assert edited.returncode == 6, edited.stderr
     assert "not the one that was approved" in edited.stderr
+    fewer = body["changes"] | {"update": body["changes"]["update"] + 1}
+    record.write_text(json.dumps(body | {"changes": fewer}))
+    counted = place.run("deploy", "--plan", place.plan, "--auto-approve")
+    assert (counted.returncode, "counts other changes" in counted.stderr) == (6, True), counted.stderr
     record.write_text(json.dumps(body))
+    alone = place.run("deploy", "--digest", "sha256:" + "1" * 64, "--auto-approve")
+    assert (alone.returncode, "not said where its plan lies" in alone.stderr) == (3, True), alone.stderr
     other = place.run("deploy", "--plan", place.plan, "--digest", "sha256:" + "1" * 64, "--auto-approve")
     assert other.returncode == 6, other.stderr
     (place.plan / "plan.tfplan").write_bytes((place.plan / "plan.tfplan").read_bytes() + b"x")
@@ -311,6 +319,7 @@ def test_every_verb_left_its_record(place: Place) -> None:
     for action in ("deploy", "plan", "drift", "destroy"):
         assert (f"deployment.{action}", "success") in found
     assert ("deployment.deploy", "failure") in found
+    assert ("deployment.deploy.begin", "success") in found
     assert ("deployment.destroy", "denied") in found
     (forced,) = [
         each for each in listed if each["action"] == "deployment.destroy" and each["outcome"] == "success"

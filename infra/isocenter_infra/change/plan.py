@@ -166,7 +166,13 @@ def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], 
             f"The plan in {folder} is not the one that was approved: its digest differs.",
             hint="Make a new plan, have it looked at, and deploy that one.",
         )
-    return SavedPlan(folder, record, summarise(show((folder / _PLAN).absolute())))
+    changes = summarise(show((folder / _PLAN).absolute()))
+    if count(changes) != record.changes:
+        raise IntegrityError(
+            f"The plan's record in {folder} was changed: it counts other changes than the plan makes.",
+            hint="Make a new plan, have it looked at, and deploy that one.",
+        )
+    return SavedPlan(folder, record, changes)
 
 
 def page(record: PlanRecord, changes: tuple[Change, ...]) -> str:

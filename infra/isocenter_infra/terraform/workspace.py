@@ -138,7 +138,11 @@ class Workspace:
         return done.stdout
 
     def _stream(self, *arguments: str, listen: Listener) -> int:
-        """Run and listen; Ctrl-C goes to Terraform too, which ends what it is at and keeps the state."""
+        """Run and listen; Ctrl-C goes to Terraform too, which ends what it is at and keeps the state.
+
+        It has a session of its own, because a terminal sends Ctrl-C to all, and at a second one Terraform
+        drops what it is at.
+        """
         with subprocess.Popen(
             self._command(arguments),
             cwd=self.folder,
@@ -146,6 +150,7 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         ) as process:
             errors, plain = self._listen(process, listen)
             code = process.wait()
@@ -159,15 +164,20 @@ class Workspace:
         errors: list[Diagnostic] = []
         plain: list[str] = []
         assert process.stdout is not None  # noqa: S101 - it is a pipe
+        interrupted = False
         while True:
             try:
                 for line in process.stdout:
                     _sort(line, errors, plain, listen)
-                return errors, plain
+                break
             except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-                raise
+                if not interrupted:
+                    process.send_signal(signal.SIGINT)
+                interrupted = True
+        if interrupted:
+            process.wait()
+            raise KeyboardInterrupt
+        return errors, plain
 
 
 def _sort(line: str, errors: list[Diagnostic], plain: list[str], listen: Listener) -> None:

@@ -1,6 +1,6 @@
 """Every verb leaves a record in the audit trail, also one that failed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,3 +30,8 @@ def audited(action: str, about: str) -> Iterator[dict[str, Any]]:
         append_entry(open_home(), action, about, details | {"error": code}, outcome)
         raise
     append_entry(open_home(), action, about, details)
+
+
+def record_begin(action: str, about: str, details: Mapping[str, Any]) -> None:
+    """Record that ``action`` begins to change a cloud: whoever is killed in it has left this."""
+    append_entry(open_home(), f"{action}.begin", about, details)

@@ -34,13 +34,19 @@ def command(
     as_json: bool,
 ) -> None:
     """Plan a deployment, ask for its name, apply that plan, and write its descriptor."""
+    from isocenter.errors import InputError
     from isocenter_infra.change.apply import apply_plan
     from isocenter_infra.verbs import local, screen
-    from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.audited import audited, record_begin
 
     if cloud == "local":
         local.deploy(as_json)
         return
+    if digest and planned is None:
+        raise InputError(
+            "A digest was approved, but not said where its plan lies: nothing was done.",
+            hint=f"PLAN={outdir}/plans/NAME with DIGEST={digest}",
+        )
     intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
     with audited("deployment.deploy", intent.about) as details:
         if planned is not None:
@@ -52,6 +58,7 @@ def command(
             screen.show_left_out(around.left_out)
             screen.show_plan(saved)
         _approve(intent, saved, auto_approve)
+        record_begin("deployment.deploy", intent.about, details)
         with screen.progress("Applying") as listen:
             descriptor = apply_plan(intent, saved, around, listen)
         if emulate:
@@ -83,7 +90,7 @@ def _reopen(intent: "Intent", planned: Path, digest: str) -> "tuple[SavedPlan, S
     from isocenter_infra.change.apply import reopen_plan
     from isocenter_infra.verbs import screen
 
-    if planned.resolve() != intent.plans.resolve():
+    if intent.plans.resolve() not in (planned.resolve(), planned.resolve().parent):
         raise InputError(f"The plan of {intent.target} lies in {intent.plans}, not in {planned}.")
     return reopen_plan(intent, digest, screen.notice)
 
