@@ -130,7 +130,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_a_stop_in_the_middle_of_an_apply(place: Place) -> None:
-    """As a workflow is stopped; Ctrl-C does the same. Terraform ends what it is at and lets go of the state."""
+    """As a workflow is stopped; Ctrl-C does the same. Terraform ends what it is at, and lets go."""
     process = place.start_deploying(4)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=300)
