@@ -164,8 +164,10 @@ cloud:
 	@$(if $(filter $(CLOUD),$(CLOUDS)),,echo "Say which cloud: CLOUD=aws, gcp, azure, onprem or local" >&2; exit 2)
 
 # A cloud's bindings come when its stack is first synthesized; nobody installs a cloud that they don't use.
+# With them the platform's part of that cloud, so that `isocenter target check` works on what was deployed.
+PLATFORM_EXTRA = $(if $(filter aws gcp azure,$*),[$*],$(if $(filter onprem,$*),[kubernetes]))
 $(VENV)/.installed-infra-%: $(VENV)/.installed infra/pyproject.toml
-	$(UV) --quiet --editable platform --editable 'infra[$*]'
+	$(UV) --quiet --editable 'platform$(PLATFORM_EXTRA)' --editable 'infra[$*]'
 	$(if $(filter emulator,$*),,$(BIN)/python -m isocenter_infra.bindings $*)
 	@touch $@
 

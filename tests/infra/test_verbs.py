@@ -1,0 +1,48 @@
+"""What the infrastructure verbs say and choose, without Terraform and without a cloud."""
+
+import json
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from infra_examples import example
+
+from isocenter.errors import EnvironmentFaultError
+from isocenter.home import Home
+from isocenter_infra.change.destroy import destroy_emulated
+from isocenter_infra.change.intent import Intent
+from isocenter_infra.emulator import server
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def infra(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    environ = os.environ | {"ISOCENTER_HOME": str(tmp_path / "store")}
+    command = [sys.executable, "-m", "isocenter_infra", *words]
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        ("aws", "platform[aws]"),
+        ("gcp", "platform[gcp]"),
+        ("azure", "platform[azure]"),
+        ("onprem", "platform[kubernetes]"),
+        ("emulator", "platform' "),
+    ],
+)
+def test_a_clouds_bindings_come_with_the_platforms_part(tmp_path: Path, cloud: str, said: str) -> None:
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    done = make("--dry-run", f"VENV={venv}", f"{venv}/.installed-infra-{cloud}")
+    assert done.returncode == 0, done.stderr
+    assert f"--editable '{said}" in done.stdout
