@@ -72,6 +72,7 @@ help: ## list the verbs
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
 	@echo "  make train TARGET=gcp-dev DATA=DIR ARGS='--gpu l4'  trains on a deployment"
 	@echo "  make demo TARGET=gcp-emulated     runs its jobs through a cloud's SDK, against an emulator"
+	@echo "  make deploy CLOUD=gcp PLAN=DIR DIGEST=sha256:...  applies the plan that was looked at, and no other"
 
 setup: $(VENV)/.installed ## make .venv with everything that training and serving on this machine need
 

@@ -46,3 +46,7 @@ def test_a_clouds_bindings_come_with_the_platforms_part(tmp_path: Path, cloud: s
     done = make("--dry-run", f"VENV={venv}", f"{venv}/.installed-infra-{cloud}")
     assert done.returncode == 0, done.stderr
     assert f"--editable '{said}" in done.stdout
+
+
+def test_help_names_plan_and_digest() -> None:
+    assert "PLAN=DIR DIGEST=sha256:" in make("help").stdout
