@@ -50,3 +50,11 @@ def test_a_clouds_bindings_come_with_the_platforms_part(tmp_path: Path, cloud: s
 
 def test_help_names_plan_and_digest() -> None:
     assert "PLAN=DIR DIGEST=sha256:" in make("help").stdout
+
+
+@pytest.mark.parametrize("verb", ["synth", "plan", "drift", "destroy", "bootstrap"])
+def test_the_local_target_needs_no_terraform(tmp_path: Path, verb: str) -> None:
+    done = infra(tmp_path, verb, "--cloud", "local")
+    assert done.returncode == 3, done.stderr
+    assert "no Terraform is needed" in done.stderr
+    assert "make deploy CLOUD=local" in done.stderr
