@@ -188,8 +188,10 @@ drift: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## what was changed by hand s
 bootstrap: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## make the bucket of Terraform's state, once
 	@$(INFRA) bootstrap $(WHERE)
 
+# By environment and unexpanded: a reason is a sentence, and may hold quotes and dollars.
+destroy: export DESTROY_REASON := $(value REASON)
 destroy: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## end a deployment; data, keys and audit only with FORCE=1 REASON='...'
-	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason '$(REASON)' $(if $(AUTO_APPROVE),--auto-approve)
+	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason "$$DESTROY_REASON" $(if $(AUTO_APPROVE),--auto-approve)
 
 clean: ## remove .venv, the demo's store and caches
 	rm -rf $(VENV) $(POLICY_VENV) $(PIPELINES_VENV) $(AIRFLOW_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -58,3 +58,20 @@ def test_the_local_target_needs_no_terraform(tmp_path: Path, verb: str) -> None:
     assert done.returncode == 3, done.stderr
     assert "no Terraform is needed" in done.stderr
     assert "make deploy CLOUD=local" in done.stderr
+
+
+def test_a_reason_may_hold_quotes_and_dollars(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    told = ["CLOUD=local", "FORCE=1", 'REASON=it\'s "over" at $5', f"INFRA={python}"]
+    done = make("--assume-old=.venv-policies/.installed", "destroy", *told)
+    assert done.returncode == 0, done.stderr
+    assert 'it\'s "over" at $5' in done.stdout.splitlines()
+
+
+def test_a_reason_of_one_word_is_too_short(tmp_path: Path) -> None:
+    done = infra(tmp_path, "destroy", "--cloud", "onprem", "--force", "--reason", "over", "--auto-approve")
+    assert done.returncode == 8, done.stderr
+    assert "a reason of two words at least" in done.stderr

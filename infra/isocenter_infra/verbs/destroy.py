@@ -37,7 +37,10 @@ def command(
         if not force:
             refuse_without_force(synthesize(intent.deployment, screen.notice).document)
         if force and len(reason.split()) < 2:
-            raise PolicyError("A forced destroy needs a reason.", hint="REASON='why, in a few words'")
+            raise PolicyError(
+                "A forced destroy needs a reason of two words at least.",
+                hint="REASON='why, in a few words'",
+            )
         if not auto_approve:
             if not sys.stdin.isatty():
                 raise PolicyError("Nothing was destroyed: nobody is here to type the deployment's name.")
