@@ -75,3 +75,63 @@ def test_a_reason_of_one_word_is_too_short(tmp_path: Path) -> None:
     done = infra(tmp_path, "destroy", "--cloud", "onprem", "--force", "--reason", "over", "--auto-approve")
     assert done.returncode == 8, done.stderr
     assert "a reason of two words at least" in done.stderr
+
+
+@pytest.fixture
+def emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Intent:
+    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "store"))
+    intent = Intent(example("aws"), tmp_path, tmp_path / "out", emulate=True)
+    intent.descriptor.write_text("{}")
+    return intent
+
+
+def known_at(tmp_path: Path, port: int) -> None:
+    path = tmp_path / "store" / "emulators" / "aws-deployed.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"endpoint": f"http://127.0.0.1:{port}", "pid": 1}))
+
+
+def test_what_a_dead_emulator_held_is_gone(tmp_path: Path, emulated: Intent) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
+        port = closed.server_port
+    known_at(tmp_path, port)
+    said: list[str] = []
+    destroy_emulated(emulated, said.append)
+    assert "doesn't run any more" in said[0]
+    assert not emulated.descriptor.exists()
+
+
+@pytest.mark.parametrize("code", [200, 500])
+def test_an_emulator_that_runs_is_emptied(tmp_path: Path, emulated: Intent, code: int) -> None:
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_response(code)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        known_at(tmp_path, running.server_port)
+        if code == 200:
+            destroy_emulated(emulated, pytest.fail)
+        else:
+            with pytest.raises(EnvironmentFaultError, match="can't be emptied"):
+                destroy_emulated(emulated, pytest.fail)
+        running.shutdown()
+    assert asked == ["/moto-api/reset"]
+    assert emulated.descriptor.exists() == (code == 500)
+
+
+def test_an_emulator_is_named_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_start", lambda folder: ("http://127.0.0.1:1", 4711))
+    said: list[str] = []
+    root = tmp_path / "store"
+    root.mkdir()
+    server.ensure_server(Home(root), said.append)
+    assert "`kill 4711` ends it" in said[0]

@@ -48,7 +48,7 @@ def command(
             if typed.strip() != intent.target:
                 raise PolicyError("Nothing was destroyed: the name wasn't typed.")
         if emulate:
-            destroy_emulated(intent)
+            destroy_emulated(intent, screen.notice)
         else:
             with screen.progress("Destroying") as listen:
                 destroy_by_force(intent, screen.notice, listen)
