@@ -72,6 +72,7 @@ help: ## list the verbs
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
 	@echo "  make train TARGET=gcp-dev DATA=DIR ARGS='--gpu l4'  trains on a deployment"
 	@echo "  make demo TARGET=gcp-emulated     runs its jobs through a cloud's SDK, against an emulator"
+	@echo "  make deploy CLOUD=gcp PLAN=DIR DIGEST=sha256:...  applies the plan that was looked at, and no other"
 
 setup: $(VENV)/.installed ## make .venv with everything that training and serving on this machine need
 
@@ -164,8 +165,10 @@ cloud:
 	@$(if $(filter $(CLOUD),$(CLOUDS)),,echo "Say which cloud: CLOUD=aws, gcp, azure, onprem or local" >&2; exit 2)
 
 # A cloud's bindings come when its stack is first synthesized; nobody installs a cloud that they don't use.
+# With them the platform's part of that cloud, so that `isocenter target check` works on what was deployed.
+PLATFORM_EXTRA = $(if $(filter aws gcp azure,$*),[$*],$(if $(filter onprem,$*),[kubernetes]))
 $(VENV)/.installed-infra-%: $(VENV)/.installed infra/pyproject.toml
-	$(UV) --quiet --editable platform --editable 'infra[$*]'
+	$(UV) --quiet --editable 'platform$(PLATFORM_EXTRA)' --editable 'infra[$*]'
 	$(if $(filter emulator,$*),,$(BIN)/python -m isocenter_infra.bindings $*)
 	@touch $@
 
@@ -185,8 +188,10 @@ drift: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## what was changed by hand s
 bootstrap: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## make the bucket of Terraform's state, once
 	@$(INFRA) bootstrap $(WHERE)
 
+# By environment and unexpanded: a reason is a sentence, and may hold quotes and dollars.
+destroy: export DESTROY_REASON := $(value REASON)
 destroy: cloud $(BINDINGS) $(POLICY_VENV)/.installed ## end a deployment; data, keys and audit only with FORCE=1 REASON='...'
-	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason '$(REASON)' $(if $(AUTO_APPROVE),--auto-approve)
+	@$(INFRA) destroy $(WHERE) $(if $(FORCE),--force) --reason "$$DESTROY_REASON" $(if $(AUTO_APPROVE),--auto-approve)
 
 clean: ## remove .venv, the demo's store and caches
 	rm -rf $(VENV) $(POLICY_VENV) $(PIPELINES_VENV) $(AIRFLOW_VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

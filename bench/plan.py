@@ -74,7 +74,7 @@ def main() -> None:
             ours(folder)  # starts the emulator and makes its state bucket
             pairs = [(ours(folder), terraform_alone(folder)) for _ in range(options.runs)]
         finally:
-            known = folder / "store" / "emulators" / "aws.json"
+            known = folder / "store" / "emulators" / "aws-deployed.json"
             if known.exists():
                 os.kill(json.loads(known.read_bytes())["pid"], signal.SIGKILL)
     mine, alone = (statistics.median(side) for side in zip(*pairs, strict=True))

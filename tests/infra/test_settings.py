@@ -139,6 +139,14 @@ def test_the_deployment_that_is_meant(tmp_path: Path) -> None:
     assert "isocenter target init --cloud gcp" in none.value.hint
 
 
+def test_an_example_gives_way_to_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "aws-example.yaml").write_text(yaml.safe_dump(changed("name", "aws-example")))
+    assert find_settings(tmp_path, cloud="aws").name == "aws-example.yaml"
+    (tmp_path / "aws-dev.yaml").write_text(yaml.safe_dump(changed("name", "aws-dev")))
+    assert find_settings(tmp_path, cloud="aws").name == "aws-dev.yaml"
+    assert find_settings(tmp_path, cloud="aws", name="aws-example").name == "aws-example.yaml"
+
+
 @pytest.mark.parametrize("cloud", list(Cloud))
 def test_init_writes_a_file_that_can_be_read_and_documents_every_field(tmp_path: Path, cloud: str) -> None:
     command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", "--cloud", cloud]

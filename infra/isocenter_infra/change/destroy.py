@@ -64,17 +64,18 @@ def destroy_by_force(intent: Intent, notice: Notice, listen: Listener) -> None:
     intent.descriptor.unlink(missing_ok=True)
 
 
-def destroy_emulated(intent: Intent) -> None:
-    """Empty the emulator, which holds all of it in memory, and remove the descriptor."""
-    import json
-    from urllib.request import Request, urlopen
+def destroy_emulated(intent: Intent, notice: Notice) -> None:
+    """Empty the emulator, which holds all of it in memory, and remove the descriptor.
 
+    Raises:
+        EnvironmentFaultError: the emulator answers, but can't be emptied.
+    """
     from isocenter.home import open_home
+    from isocenter_infra.emulator.server import reset_server, running_server
 
-    known = open_home().root / "emulators" / f"{intent.settings.cloud}.json"
-    if known.exists():
-        endpoint = json.loads(known.read_bytes())["endpoint"]
-        request = Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own address
-        with urlopen(request, timeout=30):  # noqa: S310
-            pass
+    endpoint = running_server(open_home())
+    if endpoint:
+        reset_server(endpoint)
+    else:
+        notice("The emulator doesn't run any more: what it held went with it. Removing the descriptor.")
     intent.descriptor.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from filelock import FileLock
 
@@ -20,6 +20,7 @@ from isocenter.home import Home
 from isocenter.storage.atomic import write_bytes
 
 _START_S = 60
+_RESET_S = 30
 # Apart from the target that `isocenter emulate aws` makes.
 _NAME = "aws-deployed"
 
@@ -36,12 +37,35 @@ def ensure_server(home: Home, notice: Callable[[str], None]) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     home.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(home.locks / "emulator-aws.lock"):
-        known = _known(folder / f"{_NAME}.json")
-        if known and _answers(known):
+        known = running_server(home)
+        if known:
             return known
-        endpoint = _start(folder)
-        notice(f"Started an emulated AWS at {endpoint}. It holds all in memory; `kill` ends it.")
+        endpoint, pid = _start(folder)
+        notice(f"Started an emulated AWS at {endpoint}. It holds all in memory; `kill {pid}` ends it.")
         return endpoint
+
+
+def running_server(home: Home) -> str:
+    """Address of the emulator for deployments in this store; empty where none answers."""
+    known = _known(home.root / "emulators" / f"{_NAME}.json")
+    return known if known and _answers(known) else ""
+
+
+def reset_server(endpoint: str) -> None:
+    """Empty the emulator at ``endpoint``.
+
+    Raises:
+        EnvironmentFaultError: it answers, but doesn't do it.
+    """
+    request = Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own address
+    try:
+        with urlopen(request, timeout=_RESET_S):  # noqa: S310
+            pass
+    except OSError as error:
+        raise EnvironmentFaultError(
+            f"The emulated AWS at {endpoint} can't be emptied: {error}.",
+            hint="End its process; what it holds goes with it. Then make destroy again.",
+        ) from error
 
 
 def _known(path: Path) -> str:
@@ -51,7 +75,7 @@ def _known(path: Path) -> str:
         return ""
 
 
-def _start(folder: Path) -> str:
+def _start(folder: Path) -> tuple[str, int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     endpoint = f"http://127.0.0.1:{port}"
@@ -73,7 +97,7 @@ def _start(folder: Path) -> str:
         time.sleep(0.1)
     body = json.dumps({"endpoint": endpoint, "pid": process.pid})
     write_bytes(folder / f"{_NAME}.json", body.encode(), mode=0o600)
-    return endpoint
+    return endpoint, process.pid
 
 
 def _answers(endpoint: str) -> bool:

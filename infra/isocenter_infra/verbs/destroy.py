@@ -37,7 +37,10 @@ def command(
         if not force:
             refuse_without_force(synthesize(intent.deployment, screen.notice).document)
         if force and len(reason.split()) < 2:
-            raise PolicyError("A forced destroy needs a reason.", hint="REASON='why, in a few words'")
+            raise PolicyError(
+                "A forced destroy needs a reason of two words at least.",
+                hint="REASON='why, in a few words'",
+            )
         if not auto_approve:
             if not sys.stdin.isatty():
                 raise PolicyError("Nothing was destroyed: nobody is here to type the deployment's name.")
@@ -45,7 +48,7 @@ def command(
             if typed.strip() != intent.target:
                 raise PolicyError("Nothing was destroyed: the name wasn't typed.")
         if emulate:
-            destroy_emulated(intent)
+            destroy_emulated(intent, screen.notice)
         else:
             with screen.progress("Destroying") as listen:
                 destroy_by_force(intent, screen.notice, listen)

@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 
 import click
 
+from isocenter.errors import InputError
 from isocenter.targets.settings import Cloud
 from isocenter.targets.settings_file import find_settings, read_settings
 from isocenter_infra.change.intent import Intent
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+LOCAL = "local"
 _OPTIONS = (
-    click.option("--cloud", type=click.Choice([*map(str, Cloud), "local"]), default="", help="Which cloud."),
+    click.option("--cloud", type=click.Choice([*map(str, Cloud), LOCAL]), default="", help="Which cloud."),
     click.option("--name", default="", help="Deployment; needed where several are on one cloud."),
     click.option(
         "--deployments",
@@ -46,7 +48,12 @@ def read_intent(cloud: str, name: str, deployments: Path, outdir: Path, *, emula
 
     Raises:
         NotFoundError: no such deployment.
-        InputError: its settings file is wrong, or more than one is meant.
+        InputError: its settings file is wrong, more than one is meant, or it is this machine's own store.
     """
+    if cloud == LOCAL:
+        raise InputError(
+            "The target local is a folder on this machine: no Terraform is needed, nothing is there to plan.",
+            hint="make deploy CLOUD=local makes it.",
+        )
     settings = read_settings(find_settings(deployments, name=name, cloud=cloud))
     return Intent(settings, deployments, outdir, emulate)

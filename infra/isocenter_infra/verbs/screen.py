@@ -65,7 +65,7 @@ def show_plan(saved: SavedPlan) -> None:
         click.echo("Nothing to change.")
     else:
         show_changes("Plan", saved.changes)
-    click.echo(f"Plan   {saved.file}\nDigest {saved.record.digest}")
+    click.echo(f"Plan   {saved.folder}\nDigest {saved.record.digest}")
 
 
 def show_changes(title: str, changes: Sequence[Change]) -> None:

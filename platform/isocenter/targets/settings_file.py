@@ -13,6 +13,8 @@ from isocenter.errors import InputError, NotFoundError
 from isocenter.targets.settings import NAME, DeploymentSettings
 
 _LARGEST_FILE = 1 << 20
+# What comes with the checkout to be read, not meant.
+_EXAMPLE = "-example"
 
 
 def read_settings(path: Path) -> DeploymentSettings:
@@ -48,7 +50,8 @@ def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
 
     Args:
         folder: where the files lie.
-        name: of the deployment; empty: the only one on ``cloud``.
+        name: of the deployment; empty: the only one on ``cloud``; a ``*-example`` counts only
+            where no other is there.
         cloud: aws, gcp, azure or onprem; empty: any.
 
     Raises:
@@ -62,6 +65,9 @@ def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
         for path, document in found.items()
         if (not name or document.get("name") == name) and (not cloud or document.get("cloud") == cloud)
     }
+    if cloud and not name:
+        own = {path: each for path, each in wanted.items() if not each.endswith(_EXAMPLE)}
+        wanted = own or wanted
     if len(wanted) == 1:
         return next(iter(wanted))
     if wanted:
