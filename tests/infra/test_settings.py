@@ -111,6 +111,12 @@ def test_what_is_no_mapping_is_said(tmp_path: Path, text: str) -> None:
         read_settings(tmp_path / "x.yaml")
 
 
+def test_a_key_that_is_there_twice(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("name: a\nnetwork:\n  cidr: 10.0.0.0/16\n  'cidr': 10.1.0.0/16\n")
+    with pytest.raises(InputError, match=r"x\.yaml has the key cidr twice, in lines 3 and 4"):
+        read_settings(tmp_path / "x.yaml")
+
+
 def test_a_key_with_nothing_behind_it_means_its_default(tmp_path: Path) -> None:
     document = changed("network", {}) | {"retention": None, "network": None}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(document))

@@ -15,6 +15,29 @@ from isocenter.targets.settings import NAME, DeploymentSettings
 _LARGEST_FILE = 1 << 20
 
 
+class _KeyTwiceError(yaml.YAMLError):
+    """A mapping has a key twice: which of them is meant?"""
+
+    def __init__(self, key: str, first: int, second: int) -> None:
+        super().__init__(key)
+        self.key, self.first, self.second = key, first, second
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice; YAML's own loader takes the last, silently."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                same, line = (key.tag, key.value), key.start_mark.line + 1
+                if same in lines:
+                    raise _KeyTwiceError(key.value, lines[same], line)
+                lines[same] = line
+        return node
+
+
 def read_settings(path: Path) -> DeploymentSettings:
     """The deployment that the file describes.
 
@@ -98,11 +121,17 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"The settings file {path} is over {_LARGEST_FILE} bytes.")
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe one
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no settings file {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The settings file {path} can't be read: {error}.") from error
+    except _KeyTwiceError as error:
+        raise InputError(
+            f"The settings file {path} has the key {error.key} twice,"
+            f" in lines {error.first} and {error.second}.",
+            hint=f"Take out one of them: line {error.second} would win.",
+        ) from error
     except yaml.YAMLError as error:
         raise InputError(f"The settings file {path} is no YAML: {error}") from error
     if not isinstance(document, dict):
