@@ -104,6 +104,23 @@ def test_a_size_that_a_cloud_lacks_names_the_nearest(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cloud", "field", "value"),
+    [
+        ("aws", "prefix", "xn--a"),
+        ("aws", "prefix", "sthree-a"),
+        ("aws", "name", "amzn-s3-demo-a"),
+        ("gcp", "prefix", "goog-a"),
+        ("gcp", "name", "my-google"),
+    ],
+)
+def test_a_prefix_that_a_cloud_reserves(tmp_path: Path, cloud: str, field: str, value: str) -> None:
+    message = said(tmp_path, changed(field, value, cloud))
+    assert f"{field} {value} begins the buckets' names, which may not begin with" in message
+    assert message.endswith("choose another." if field == "prefix" else "write another as prefix.")
+    DeploymentSettings.model_validate(changed(field, value, cloud) | {"prefix": "hospital"})
+
+
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words", ""])
 def test_what_is_no_mapping_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
