@@ -162,6 +162,25 @@ def test_the_deployment_that_is_meant(tmp_path: Path) -> None:
     assert "isocenter target init --cloud gcp" in none.value.hint
 
 
+@pytest.mark.parametrize(
+    ("cloud", "name", "words", "hint"),
+    [
+        ("gcp", "aws-example", "is 'gcp', not 'aws'", "CLOUD=gcp"),
+        ("aws2", "aws-example", "is 'aws2'", "aws, gcp, azure, onprem"),
+        ("aws2", "", "is 'aws2'", "aws, gcp, azure, onprem"),
+    ],
+)
+def test_a_wrong_cloud_names_its_file_and_field(
+    tmp_path: Path, cloud: str, name: str, words: str, hint: str
+) -> None:
+    path = tmp_path / "aws-dev.yaml"
+    path.write_text(yaml.safe_dump(changed("cloud", cloud)))
+    with pytest.raises(InputError) as wrong:
+        find_settings(tmp_path, name=name, cloud="aws")
+    assert f"The field cloud of {path} {words}." in wrong.value.message
+    assert hint in wrong.value.hint
+
+
 @pytest.mark.parametrize("cloud", list(Cloud))
 def test_init_writes_a_file_that_can_be_read_and_documents_every_field(tmp_path: Path, cloud: str) -> None:
     command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", "--cloud", cloud]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, NotFoundError
-from isocenter.targets.settings import NAME, DeploymentSettings
+from isocenter.targets.settings import NAME, Cloud, DeploymentSettings
 
 _LARGEST_FILE = 1 << 20
 
@@ -76,7 +76,8 @@ def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
 
     Raises:
         NotFoundError: there is none.
-        InputError: two deployments have one name, or several are on ``cloud`` and none was named.
+        InputError: two deployments have one name or one name of buckets, the one called ``name`` is on
+            another cloud, or several are on ``cloud`` and none was named.
     """
     found = {path: _document(path) for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])}
     _refuse_equal_names(found)
@@ -93,6 +94,13 @@ def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
             f"{len(wanted)} deployments in {folder} are on {where}: {names}.",
             hint="Say which: NAME=" + next(iter(wanted.values())),
         )
+    for path, document in found.items():
+        said = document.get("cloud")
+        if (document.get("name") == name) if name else (said not in list(Cloud)):
+            wrong = f"The field cloud of {path} is {said!r}"
+            if said in list(Cloud):
+                raise InputError(f"{wrong}, not {cloud!r}.", hint=f"Change it, or say CLOUD={said}.")
+            raise InputError(f"{wrong}.", hint=f"Change it to one of {', '.join(Cloud)}.")
     raise _nothing_found(folder, name, cloud, found)
 
 
