@@ -147,6 +147,21 @@ def test_two_deployments_with_one_name(tmp_path: Path) -> None:
         find_settings(tmp_path, name="aws-example")
 
 
+@pytest.mark.parametrize("cloud", list(Cloud))
+def test_two_deployments_whose_buckets_would_have_one_name(tmp_path: Path, cloud: str) -> None:
+    one, two = changed("name", "dev", cloud), changed("name", "dev2", cloud)
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(one))
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(two))
+    assert find_settings(tmp_path, name="dev2").name == "two.yaml"
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(two | {"prefix": "dev"}))
+    if cloud == Cloud.AZURE:
+        assert find_settings(tmp_path, name="dev2").name == "two.yaml"
+        return
+    with pytest.raises(InputError, match=r"same names, .*one\.yaml and .*two\.yaml") as caught:
+        find_settings(tmp_path, name="dev")
+    assert "prefix" in caught.value.hint
+
+
 def test_the_deployment_that_is_meant(tmp_path: Path) -> None:
     for name in ("aws-one", "aws-two"):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(changed("name", name)))

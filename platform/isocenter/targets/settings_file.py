@@ -81,6 +81,7 @@ def find_settings(folder: Path, *, name: str = "", cloud: str = "") -> Path:
     """
     found = {path: _document(path) for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])}
     _refuse_equal_names(found)
+    _refuse_equal_buckets(found)
     wanted = {
         path: str(document.get("name"))
         for path, document in found.items()
@@ -123,6 +124,29 @@ def _refuse_equal_names(found: dict[Path, dict[str, Any]]) -> None:
                 f"Two deployments are called {document.get('name')!r}: {other} and {path}.",
                 hint="Change the field name in one of them.",
             )
+
+
+def _refuse_equal_buckets(found: dict[Path, dict[str, Any]]) -> None:
+    first: dict[tuple[str, ...], Path] = {}
+    for path, document in found.items():
+        buckets = _buckets(document)
+        other = first.setdefault(buckets, path) if buckets else path
+        if other != path:
+            raise InputError(
+                f"The buckets of two deployments would have the same names, of prefix {buckets[-1]!r} in"
+                f" {buckets[1]}: {other} and {path}.",
+                hint="Change the field prefix in one of them; where it is empty, the name is the prefix.",
+            )
+
+
+def _buckets(document: dict[str, Any]) -> tuple[str, ...]:
+    """What a deployment's buckets are called by; empty on Azure, where a digest of the name is in each."""
+    cloud = str(document.get("cloud"))
+    prefix, part = str(document.get("prefix") or document.get("name")), document.get(cloud)
+    field = {"aws": "account", "gcp": "project_number", "onprem": "object_store"}.get(cloud)
+    if field is None or not isinstance(part, dict):
+        return ()
+    return (cloud, str(part.get(field)), prefix)
 
 
 def _document(path: Path) -> dict[str, Any]:
