@@ -104,10 +104,33 @@ def test_a_size_that_a_cloud_lacks_names_the_nearest(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cloud", "field", "value"),
+    [
+        ("aws", "prefix", "xn--a"),
+        ("aws", "prefix", "sthree-a"),
+        ("aws", "name", "amzn-s3-demo-a"),
+        ("gcp", "prefix", "goog-a"),
+        ("gcp", "name", "my-google"),
+    ],
+)
+def test_a_prefix_that_a_cloud_reserves(tmp_path: Path, cloud: str, field: str, value: str) -> None:
+    message = said(tmp_path, changed(field, value, cloud))
+    assert f"{field} {value} begins the buckets' names, which may not begin with" in message
+    assert message.endswith("choose another." if field == "prefix" else "write another as prefix.")
+    DeploymentSettings.model_validate(changed(field, value, cloud) | {"prefix": "hospital"})
+
+
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words", ""])
 def test_what_is_no_mapping_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InputError, match=r"is no (YAML|mapping)"):
+        read_settings(tmp_path / "x.yaml")
+
+
+def test_a_key_that_is_there_twice(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("name: a\nnetwork:\n  cidr: 10.0.0.0/16\n  'cidr': 10.1.0.0/16\n")
+    with pytest.raises(InputError, match=r"x\.yaml has the key cidr twice, in lines 3 and 4"):
         read_settings(tmp_path / "x.yaml")
 
 
@@ -122,6 +145,21 @@ def test_two_deployments_with_one_name(tmp_path: Path) -> None:
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(changed("region", "eu-west-3")))
     with pytest.raises(InputError, match="Two deployments are called 'aws-example'"):
         find_settings(tmp_path, name="aws-example")
+
+
+@pytest.mark.parametrize("cloud", list(Cloud))
+def test_two_deployments_whose_buckets_would_have_one_name(tmp_path: Path, cloud: str) -> None:
+    one, two = changed("name", "dev", cloud), changed("name", "dev2", cloud)
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(one))
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(two))
+    assert find_settings(tmp_path, name="dev2").name == "two.yaml"
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(two | {"prefix": "dev"}))
+    if cloud == Cloud.AZURE:
+        assert find_settings(tmp_path, name="dev2").name == "two.yaml"
+        return
+    with pytest.raises(InputError, match=r"same names, .*one\.yaml and .*two\.yaml") as caught:
+        find_settings(tmp_path, name="dev")
+    assert "prefix" in caught.value.hint
 
 
 def test_the_deployment_that_is_meant(tmp_path: Path) -> None:
@@ -145,6 +183,25 @@ def test_an_example_gives_way_to_ones_own(tmp_path: Path) -> None:
     (tmp_path / "aws-dev.yaml").write_text(yaml.safe_dump(changed("name", "aws-dev")))
     assert find_settings(tmp_path, cloud="aws").name == "aws-dev.yaml"
     assert find_settings(tmp_path, cloud="aws", name="aws-example").name == "aws-example.yaml"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "name", "words", "hint"),
+    [
+        ("gcp", "aws-example", "is 'gcp', not 'aws'", "CLOUD=gcp"),
+        ("aws2", "aws-example", "is 'aws2'", "aws, gcp, azure, onprem"),
+        ("aws2", "", "is 'aws2'", "aws, gcp, azure, onprem"),
+    ],
+)
+def test_a_wrong_cloud_names_its_file_and_field(
+    tmp_path: Path, cloud: str, name: str, words: str, hint: str
+) -> None:
+    path = tmp_path / "aws-dev.yaml"
+    path.write_text(yaml.safe_dump(changed("cloud", cloud)))
+    with pytest.raises(InputError) as wrong:
+        find_settings(tmp_path, name=name, cloud="aws")
+    assert f"The field cloud of {path} {words}." in wrong.value.message
+    assert hint in wrong.value.hint
 
 
 @pytest.mark.parametrize("cloud", list(Cloud))

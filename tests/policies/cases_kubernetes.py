@@ -1,6 +1,6 @@
 """A passing and a failing document of each rule for Kubernetes."""
 
-from policies.case import GONE, Case
+from policies.case import GONE, Case, changed
 
 DIGEST = "registry.example/trainer@sha256:" + "0" * 64
 POD = {
@@ -16,6 +16,11 @@ MANIFEST = {
     }
 }
 
+DENY_ALL = {
+    "metadata": {"namespace": "@"},
+    "spec": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+}
+
 CASES = (
     Case(
         "kubernetes/pod_security",
@@ -28,6 +33,22 @@ CASES = (
         "kubernetes_namespace_v1",
         {"metadata": {"name": "n"}},
         beside={"kubernetes_network_policy_v1": {"metadata": {"namespace": "@"}}},
+    ),
+    *(
+        Case(
+            "kubernetes/namespace_denies",
+            "kubernetes_namespace_v1",
+            {"metadata": {"name": "n"}},
+            {"": {"metadata": {"name": "n"}}},
+            beside={"kubernetes_network_policy_v1": DENY_ALL},
+            bad_beside={"kubernetes_network_policy_v1": changed(DENY_ALL, path, value)},
+        )
+        for path, value in (
+            ("spec.policy_types", ["Ingress"]),
+            ("spec.pod_selector", {"match_labels": {"app": "a"}}),
+            ("spec.egress", [{}]),
+            ("metadata.namespace", "default"),
+        )
     ),
     Case(
         "kubernetes/open_egress",

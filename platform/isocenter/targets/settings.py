@@ -23,6 +23,13 @@ _AZURE_SUBNET = (
     r"^(/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+"
     r"/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+)?$"
 )
+# How no bucket's name may begin on a cloud: a pattern, and the words for it.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+# https://cloud.google.com/storage/docs/buckets#naming
+_RESERVED = {
+    "aws": (r"^(xn--|sthree-|amzn-s3-demo-)", "begin with xn--, sthree- or amzn-s3-demo-"),
+    "gcp": (r"^goog|g[o0]{2}gle", "begin with goog or hold google"),
+}
 NAME = r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$"
 _GITHUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
@@ -320,7 +327,18 @@ class DeploymentSettings(Part):
                 near = difflib.get_close_matches(gpu.size.lower(), GPU_SIZES, n=2, cutoff=0.3) or GPU_SIZES
                 raise ValueError(f"No GPU size {gpu.size!r}. Nearest: {', '.join(near)}")
 
+    def _check_prefix(self) -> None:
+        pattern, reserved = _RESERVED.get(self.cloud, ("$^", ""))
+        if re.search(pattern, self.global_prefix):
+            field, remedy = ("prefix", "choose another")
+            if not self.prefix:
+                field, remedy = "name", "write another as prefix"
+            raise ValueError(
+                f"{field} {self.global_prefix} begins the buckets' names, which may not {reserved}: {remedy}"
+            )
+
     def _check_cloud(self, offer: CloudOffer) -> None:
+        self._check_prefix()
         chosen = self.aws or self.gcp or self.azure
         assert chosen is not None  # noqa: S101 - checked just before
         for field in ("budget", "github"):
