@@ -49,6 +49,22 @@ def said(tmp_path: Path, document: dict[str, Any]) -> str:
     [
         ("network.cidr", "10.40.0.0/24", "cidr 10.40.0.0/24 is too small: /16 to /22"),
         ("network.cidr", "10.0.0.0/8", "cidr 10.0.0.0/8 is too large"),
+        (
+            "network.kubernetes_pods",
+            "172.24.0.0/26",
+            "pods 172.24.0.0/26 is too small: /8 to /21 have 256 addresses for each of eight machines",
+        ),
+        (
+            "network.kubernetes_services",
+            "172.20.0.0/32",
+            "kubernetes_services 172.20.0.0/32 is too small: /16",
+        ),
+        (
+            "network.kubernetes_services",
+            "172.16.0.0/12",
+            "too large: /16 to /24 are taken by each cloud",
+        ),
+        ("network.kubernetes_services", "172.24.0.0/20", "and kubernetes_services 172.24.0.0/20 overlap"),
         ("network.cidr", "8.8.0.0/16", "8.8.0.0/16 is no private range"),
         ("network.cidr", "10.40.0.1/16", "network.cidr must be the beginning of a range, e.g. 10.40.0.0/16"),
         (
@@ -125,6 +141,11 @@ def said(tmp_path: Path, document: dict[str, Any]) -> str:
         ("github.environment", "prod*", "a wildcard would let every environment deploy, not 'prod*'"),
         ("github", None, "github is missing"),
         ("budget", None, "budget is missing"),
+        (
+            "budget.alert_percent",
+            [50, -5],
+            "budget.alert_percent.1 must be greater than or equal to 1, not -5",
+        ),
         ("budget.monthly", 0, "budget.monthly must be greater than 0, not 0"),
         ("retentoin", {}, "retentoin is no field here (did you mean retention?)"),
         ("network.cdir", "10.0.0.0/16", "network.cdir is no field here (did you mean cidr?)"),
@@ -337,6 +358,7 @@ def test_hospitals_that_share_a_store_have_prefixes_of_their_own(tmp_path: Path)
     stores = {"ward-a": "s3://imaging/isocenter", "ward-b": "s3://imaging/isocenter/"}
     for name, store in stores.items():
         document = changed("onprem.object_store", store, "onprem") | {"name": name}
+        document["onprem"]["namespace"] = name
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document))
     assert find_settings(tmp_path, name="ward-b").name == "ward-b.yaml"
     (tmp_path / "ward-b.yaml").write_text(yaml.safe_dump(document | {"prefix": "ward-a"}))
@@ -346,9 +368,23 @@ def test_hospitals_that_share_a_store_have_prefixes_of_their_own(tmp_path: Path)
         find_settings(tmp_path, name="ward-b")
 
 
+def test_two_deployments_in_one_namespace(tmp_path: Path) -> None:
+    for name in ("ward-a", "ward-b"):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(changed("name", name, "onprem")))
+    words = r"the namespace isocenter of the cluster hospital-imaging: .*a\.yaml and .*b\.yaml"
+    with pytest.raises(InputError, match=words) as caught:
+        find_settings(tmp_path, name="ward-b")
+    assert "onprem.namespace" in caught.value.hint
+    (tmp_path / "ward-b.yaml").write_text(
+        yaml.safe_dump(changed("onprem.context", "another-cluster", "onprem") | {"name": "ward-b"})
+    )
+    assert find_settings(tmp_path, name="ward-b").name == "ward-b.yaml"
+
+
 @pytest.mark.parametrize("cloud", list(Cloud))
 def test_two_deployments_whose_buckets_would_have_one_name(tmp_path: Path, cloud: str) -> None:
     one, two = changed("name", "dev", cloud), changed("name", "dev2", cloud)
+    two |= {"onprem": two["onprem"] | {"namespace": "dev2"}} if cloud == Cloud.ONPREM else {}
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(one))
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(two))
     assert find_settings(tmp_path, name="dev2").name == "two.yaml"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Any, Literal, Self
+from itertools import combinations
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,7 +19,14 @@ from isocenter.errors import InputError
 from isocenter.targets import forms
 
 _LONGEST_AUDIT_YEARS = 10
-_LARGEST_NETWORK, _SMALLEST_NETWORK = 16, 22
+# The largest and the smallest that each range may be, as lengths of the prefix, and what for.
+# EKS takes /12 to /24 for services, AKS less than /12.
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
+_SIZES = {
+    "cidr": (16, 22, "hold the subnets of three zones"),
+    "kubernetes_pods": (8, 21, "have 256 addresses for each of eight machines"),
+    "kubernetes_services": (16, 24, "are taken by each cloud"),
+}
 # How no bucket's name may begin on a cloud: a pattern, and the words for it.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 # https://cloud.google.com/storage/docs/buckets#naming
@@ -61,33 +69,31 @@ class NetworkSettings(Part):
         default=(), description="ranges that will be connected to it (VPN, peering); none may overlap"
     )
     kubernetes_pods: forms.Range = Field(
-        default=IPv4Network("172.24.0.0/14"), description="range of pods, where kubernetes is true"
+        default=IPv4Network("172.24.0.0/14"),
+        description="range of pods, where kubernetes is true, /21 or larger",
     )
     kubernetes_services: forms.Range = Field(
-        default=IPv4Network("172.20.0.0/16"), description="range of services, where kubernetes is true"
+        default=IPv4Network("172.20.0.0/16"),
+        description="range of services, where kubernetes is true, /16 to /24",
     )
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        if not _LARGEST_NETWORK <= self.cidr.prefixlen <= _SMALLEST_NETWORK:
-            size = "large" if self.cidr.prefixlen < _LARGEST_NETWORK else "small"
-            raise ValueError(
-                f"cidr {self.cidr} is too {size}: /16 to /22 hold the subnets of three zones,"
-                f" e.g. {IPv4Network((self.cidr.network_address, _LARGEST_NETWORK), strict=False)}"
-            )
-        ranges = {
-            "cidr": self.cidr,
-            "kubernetes_pods": self.kubernetes_pods,
-            "kubernetes_services": self.kubernetes_services,
-        }
+        ranges = {name: getattr(self, name) for name in _SIZES}
+        for name, network in ranges.items():
+            largest, smallest, why = _SIZES[name]
+            if not largest <= network.prefixlen <= smallest:
+                size, fits = ("large", smallest) if network.prefixlen < largest else ("small", largest)
+                right = IPv4Network((network.network_address, fits), strict=False)
+                raise ValueError(
+                    f"{name} {network} is too {size}: /{largest} to /{smallest} {why}, e.g. {right}"
+                )
         ranges |= {f"peers.{number}": peer for number, peer in enumerate(self.peers)}
-        names = list(ranges)
-        for number, one in enumerate(names):
-            for other in names[number + 1 :]:
-                if ranges[one].overlaps(ranges[other]):
-                    raise ValueError(
-                        f"{one} {ranges[one]} and {other} {ranges[other]} overlap: give one another range"
-                    )
+        for one, other in combinations(ranges, 2):
+            if ranges[one].overlaps(ranges[other]):
+                raise ValueError(
+                    f"{one} {ranges[one]} and {other} {ranges[other]} overlap: give one another range"
+                )
         return self
 
 
@@ -149,7 +155,7 @@ class BudgetSettings(Part):
     """When spending raises an alarm."""
 
     monthly: int = Field(gt=0, description="in the billing account's currency")
-    alert_percent: tuple[int, ...] = Field(default=(50, 80, 100), min_length=1)
+    alert_percent: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(50, 80, 100), min_length=1)
 
 
 class GithubSettings(Part):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, NotFoundError
 from isocenter.targets.forms import NAME, NAME_WORDS
-from isocenter.targets.settings import Cloud, DeploymentSettings
+from isocenter.targets.settings import Cloud, DeploymentSettings, OnpremSettings
 from isocenter.targets.settings_document import cloud_in, read_document
 
 # What comes with the checkout to be read, not meant.
@@ -62,12 +62,14 @@ def find_settings(
 
     Raises:
         NotFoundError: there is none.
-        InputError: its file can't be read, two deployments have one name or one name of buckets, the one
-            called ``name`` is on another cloud, or several are on ``cloud`` and none was named.
+        InputError: its file can't be read, two deployments have one name, one name of buckets or one
+            namespace, the one called ``name`` is on another cloud, or several are on ``cloud`` and none was
+            named.
     """
     found, unread = _documents(folder)
     _refuse_equal_names(found)
     _refuse_equal_buckets(found)
+    _refuse_equal_namespaces(found)
     wanted = {
         path: str(document.get("name"))
         for path, document in found.items()
@@ -164,6 +166,23 @@ def _refuse_equal_buckets(found: dict[Path, dict[str, Any]]) -> None:
                 f"The buckets of two deployments would have the same names, of prefix {buckets[-1]!r} in"
                 f" {buckets[1]}: {other} and {path}.",
                 hint="Change the field prefix in one of them; where it is empty, the name is the prefix.",
+            )
+
+
+def _refuse_equal_namespaces(found: dict[Path, dict[str, Any]]) -> None:
+    first: dict[tuple[str, str], Path] = {}
+    for path, document in found.items():
+        part = document.get("onprem")
+        if document.get("cloud") != Cloud.ONPREM or not isinstance(part, dict):
+            continue
+        default = OnpremSettings.model_fields["namespace"].default
+        cluster, namespace = str(part.get("context")), str(part.get("namespace") or default)
+        other = first.setdefault((cluster, namespace), path)
+        if other != path:
+            raise InputError(
+                f"Two deployments would have the namespace {namespace} of the cluster {cluster}:"
+                f" {other} and {path}.",
+                hint="Change the field onprem.namespace in one of them.",
             )
 
 
