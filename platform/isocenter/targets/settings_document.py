@@ -63,7 +63,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(
             f"The settings file {path} is no YAML: {_yaml_fault(error)}.",
-            hint="Look there and on the line above: a bracket, quote or colon too few, or the indentation.",
+            hint="Mend it there, or a bracket or quote before it. isocenter target init writes a right one.",
         ) from error
     except RecursionError as error:
         raise InputError(f"The settings file {path} is nested too deeply to be one.") from error
