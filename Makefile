@@ -63,7 +63,7 @@ BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) 
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
 .PHONY: help setup demo train test lint lint-workflows bench clean image synth plan deploy drift destroy bootstrap cloud \
-	plan-comment plan-review policy
+	plan-matrix plan-comment plan-review policy
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -125,7 +125,10 @@ lint-workflows: $(VENV)/.installed-development
 	$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic $(WORKFLOWS)
 	@bash .github/actionlint/run $(WORKFLOWS)
 
-# What the workflows do beyond the verbs; both read the environment (.github/plans/).
+# What the workflows do beyond the verbs; they read the environment (.github/plans/).
+plan-matrix:
+	@$(PYTHON) .github/plans/matrix.py
+
 plan-comment:
 	@$(PYTHON) .github/plans/comment.py
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from isocenter.targets.settings_file import find_settings, read_settings
@@ -12,8 +13,10 @@ from isocenter_infra.synthesis import synthesize
 def main() -> None:
     """Synthesize the deployment ``$ISOCENTER_DEPLOYMENT`` into the current folder's ``cdktf.out``."""
     folder = Path(os.environ.get("ISOCENTER_DEPLOYMENTS", "../deployments"))
-    settings = read_settings(find_settings(folder, name=os.environ.get("ISOCENTER_DEPLOYMENT", "")))
-    synthesis = synthesize(Deployment(settings), lambda sentence: print(sentence, file=sys.stderr))
+    notice = partial(print, file=sys.stderr)
+    name = os.environ.get("ISOCENTER_DEPLOYMENT", "")
+    settings = read_settings(find_settings(folder, name=name, notice=notice))
+    synthesis = synthesize(Deployment(settings), notice)
     print(synthesis.write(Path(os.environ.get("CDKTF_OUTDIR", "cdktf.out"))))
 
 

@@ -33,7 +33,7 @@ def said(model: type, document: object) -> str:
             "name is missing; network is missing; seed must be a valid integer,"
             " got a number with a fractional part, not 1.5",
         ),
-        ([], "the whole must be a valid dictionary or instance of TrainingPlan"),
+        ([], "the whole must be a mapping of fields, not a list"),
     ],
 )
 def test_each_fault_names_its_place_and_what_would_be_right(document: object, expected: str) -> None:

@@ -444,9 +444,12 @@ def test_what_the_descriptor_names_is_made(document: Document) -> None:
 
 
 def test_buckets_below_an_object_store_s_uri() -> None:
-    found = parse_descriptor(_described(synthesized(onprem__object_store="s3://imaging/isocenter/")))
-    assert found.buckets["data"] == "s3://imaging/isocenter/data"
+    store = "s3://imaging/isocenter/"
+    found = parse_descriptor(_described(synthesized(onprem__object_store=store)))
+    assert found.buckets["data"] == "s3://imaging/isocenter/onprem-example-data"
     assert found.endpoints == {}
+    other = parse_descriptor(_described(synthesized(onprem__object_store=store, prefix="ward-b")))
+    assert not set(found.buckets.values()) & set(other.buckets.values())
 
 
 def test_state_lies_in_a_namespace_that_no_workload_reaches(document: Document) -> None:

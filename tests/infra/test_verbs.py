@@ -7,12 +7,15 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from infra_examples import example
 
+from isocenter.audit import AuditTrail
 from isocenter.errors import EnvironmentFaultError
 from isocenter.home import Home
+from isocenter.storage.database import open_database
 from isocenter_infra.change.destroy import destroy_emulated
 from isocenter_infra.change.intent import Intent
 from isocenter_infra.emulator import server
@@ -58,6 +61,82 @@ def test_the_local_target_needs_no_terraform(tmp_path: Path, verb: str) -> None:
     assert done.returncode == 3, done.stderr
     assert "no Terraform is needed" in done.stderr
     assert "make deploy CLOUD=local" in done.stderr
+
+
+VERBS = ["synth", "plan", "deploy", "drift", "destroy", "bootstrap"]
+
+
+def audited(tmp_path: Path) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """The trail, oldest first: action, object, outcome, details."""
+    home = Home(tmp_path / "store")
+    database = open_database(home)
+    records = AuditTrail(home, database).list()
+    database.close()
+    return [
+        (record.action, record.object, record.outcome, json.loads(record.details))
+        for record in reversed(records)
+    ]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_can_not_read_its_settings_is_recorded(tmp_path: Path, verb: str) -> None:
+    settings = tmp_path / "deployments" / "aws-dev.yaml"
+    settings.parent.mkdir()
+    action, where = f"deployment.{verb}", ("--deployments", str(settings.parent))
+    assert infra(tmp_path, verb, "--cloud", "aws", *where).returncode == 3
+    settings.write_text("name: aws-dev\ncloud: aws\nregion: nowhere-in-particular\n")
+    done = infra(tmp_path, verb, "--cloud", "aws", *where)
+    assert done.returncode == 3
+    assert f"{settings} is wrong" in done.stderr
+    infra(tmp_path, verb, "--cloud", "aws", "--name", "aws-dev", *where)
+    infra(tmp_path, verb, "--cloud", "aws", "--name", "Jane Doe, born 1960", *where)
+    about = ["cloud:aws", "cloud:aws", "deployment:aws-dev", "cloud:aws"]
+    codes = ["not-found", "bad-input", "bad-input", "not-found"]
+    assert audited(tmp_path) == [
+        (action, each, "failure", {"error": code}) for each, code in zip(about, codes, strict=True)
+    ]
+
+
+def test_a_digest_without_its_plan_is_recorded(tmp_path: Path) -> None:
+    done = infra(tmp_path, "deploy", "--cloud", "onprem", "--digest", "sha256:" + "0" * 64)
+    assert done.returncode == 3
+    assert "not said where its plan lies" in done.stderr
+    assert "PLAN=infra/cdktf.out/plans/onprem-example" in done.stderr
+    assert audited(tmp_path) == [
+        ("deployment.deploy", "deployment:onprem-example", "failure", {"error": "bad-input"})
+    ]
+
+
+def test_verbs_of_the_local_target_are_recorded(tmp_path: Path) -> None:
+    infra(tmp_path, "plan", "--cloud", "local")
+    assert infra(tmp_path, "deploy", "--cloud", "local").returncode == 0
+    (tmp_path / "store" / "site.secret").write_bytes(b"short")
+    assert infra(tmp_path, "deploy", "--cloud", "local").returncode == 7
+    assert [(action, about, outcome) for action, about, outcome, _ in audited(tmp_path)] == [
+        ("deployment.plan", "deployment:local", "failure"),
+        ("deployment.deploy", "deployment:local", "success"),
+        ("deployment.deploy", "deployment:local", "failure"),
+    ]
+
+
+def test_what_can_not_be_recorded_is_not_begun(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("no folder")
+    done = infra(tmp_path, "synth", "--cloud", "onprem", "--outdir", str(tmp_path / "out"))
+    assert done.returncode == 7
+    assert "can't be made" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_neighbour_is_a_warning(tmp_path: Path) -> None:
+    folder = tmp_path / "deployments"
+    folder.mkdir()
+    (folder / "onprem-example.yaml").write_bytes((ROOT / "deployments" / "onprem-example.yaml").read_bytes())
+    (folder / "aws-dev.yaml").write_text("cloud: aws\n\tname: aws-dev\n")
+    where = ("--deployments", str(folder), "--outdir", str(tmp_path / "out"))
+    done = infra(tmp_path, "synth", "--cloud", "onprem", *where)
+    assert done.returncode == 0, done.stderr
+    assert f"{folder / 'aws-dev.yaml'} can't be read, so its names weren't compared" in done.stderr
+    assert audited(tmp_path)[0][:3] == ("deployment.synth", "deployment:onprem-example", "success")
 
 
 def test_a_reason_may_hold_quotes_and_dollars(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What the workflows do beyond make's verbs: the comment on a pull request, and the look before an apply."""
+"""What the workflows do beyond make's verbs: the list of deployments, the comment on a pull request, and the
+look before an apply."""
 
 import json
 import os
@@ -63,6 +64,75 @@ class Github:
 @pytest.fixture
 def github(tmp_path: Path) -> Github:
     return Github(tmp_path)
+
+
+# --- the deployments ---
+
+
+def _matrix(tmp_path: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
+    output = tmp_path / "output"
+    environ = {**os.environ, "GITHUB_OUTPUT": str(output)}
+    command = [sys.executable, str(SCRIPTS / "matrix.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    return done, output
+
+
+def _settings(tmp_path: Path, **files: str) -> None:
+    (tmp_path / "deployments").mkdir(exist_ok=True)
+    for name, text in files.items():
+        (tmp_path / "deployments" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_the_matrix_holds_the_deployments_that_are_there(tmp_path: Path) -> None:
+    init = [sys.executable, "-m", "isocenter.cli.main", "target", "init", "--cloud", "aws"]
+    for name in ("aws-prod", "aws-test"):
+        folder = str(tmp_path / "deployments")
+        subprocess.run([*init, "--name", name, "--deployments", folder], check=True)
+    _settings(tmp_path, mine="cloud: \"onprem\"  # ours\nname: 'ward-x'\nonprem:\n  name: no\n")
+    done, output = _matrix(tmp_path)
+    assert done.returncode == 0, done.stderr
+    name, _, value = output.read_text(encoding="utf-8").partition("=")
+    assert name == "matrix"
+    assert json.loads(value) == [
+        {"cloud": "aws", "name": "aws-prod"},
+        {"cloud": "aws", "name": "aws-test"},
+        {"cloud": "onprem", "name": "ward-x"},
+    ]
+
+
+def test_examples_are_checked_only_where_nothing_else_is_there(tmp_path: Path) -> None:
+    _settings(tmp_path, a="name: gcp-example\ncloud: gcp\n")
+    assert '"gcp-example"' in _matrix(tmp_path)[1].read_text(encoding="utf-8")
+    _settings(tmp_path, b="name: aws-prod\ncloud: aws\n")
+    found = _matrix(tmp_path)[1].read_text(encoding="utf-8").splitlines()[-1]
+    assert json.loads(found.partition("=")[2]) == [{"cloud": "aws", "name": "aws-prod"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("name: aws-prod\n", "cloud"),
+        ("name: aws-prod\ncloud: moon\n", "cloud"),
+        ("{name: aws-prod, cloud: aws}\n", "cloud"),
+        ("cloud: aws\nname: a;b\n", "name"),
+        ("cloud: aws\nname: aws-one\nname: aws-two\n", "name"),
+        ("\x00\x01", "cloud"),
+    ],
+)
+def test_a_settings_file_that_can_not_be_listed_stops_the_check(
+    tmp_path: Path, text: str, field: str
+) -> None:
+    _settings(tmp_path, a="name: aws-other\ncloud: aws\n", x=text)
+    done, output = _matrix(tmp_path)
+    assert done.returncode != 0
+    assert f"x.yaml: the field {field} must stand once" in done.stderr
+    assert not output.exists()
+
+
+def test_a_repository_without_settings_says_how_to_write_them(tmp_path: Path) -> None:
+    done, _ = _matrix(tmp_path)
+    assert done.returncode != 0
+    assert "isocenter target init" in done.stderr
 
 
 # --- the comment ---

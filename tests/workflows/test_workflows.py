@@ -16,6 +16,7 @@ PINNED_LINE = re.compile(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 ALLOWED = {
     ("ci.yml", "lint"): {"contents": "read"},
     ("ci.yml", "test"): {"contents": "read"},
+    ("plan.yml", "deployments"): {"contents": "read"},
     ("plan.yml", "check"): {"contents": "read", "security-events": "write"},
     ("plan.yml", "aws"): {"contents": "read", "id-token": "write"},
     ("plan.yml", "gcp"): {"contents": "read", "id-token": "write"},
@@ -113,6 +114,20 @@ def test_a_fork_gets_no_token_of_a_cloud_and_no_comment() -> None:
     own = "github.event.pull_request.head.repo.full_name == github.repository"
     conditions = _conditions("plan.yml")
     assert all(own in conditions[job] for job in ("aws", "gcp", "azure", "comment"))
+
+
+def test_what_is_checked_are_the_deployments_that_are_there() -> None:
+    plan = read(REPOSITORY / ".github" / "workflows" / "plan.yml")["jobs"]
+    (listing,) = [step for step in plan["deployments"]["steps"] if "run" in step]
+    assert shlex.split(listing["run"]) == ["make", "plan-matrix"]
+    output = "${{ steps." + listing["id"] + ".outputs.matrix }}"
+    assert plan["deployments"]["outputs"] == {"matrix": output}
+    assert plan["check"]["needs"] == "deployments"
+    matrix = plan["check"]["strategy"]["matrix"]
+    assert matrix == {"include": "${{ fromJSON(needs.deployments.outputs.matrix) }}"}
+    assert plan["check"]["env"] == {"CLOUD": "${{ matrix.cloud }}", "NAME": "${{ matrix.name }}"}
+    for cloud in ("aws", "gcp", "azure"):
+        assert plan[cloud]["needs"] == "check"
 
 
 def test_the_job_that_may_write_runs_the_base_s_code() -> None:

@@ -49,9 +49,12 @@ class OnpremNames:
         return self.cluster_wide("tfstate")
 
     def bucket(self, purpose: str) -> str:
-        """URI of the bucket for ``purpose``: below the object store's URI, or its own on a S3 service."""
+        """URI of the bucket for ``purpose``: below the object store's URI, or its own on a S3 service.
+
+        The prefix keeps apart the deployments that share a store.
+        """
         if self.object_store.startswith("s3://"):
-            return f"{self.object_store}/{purpose}"
+            return f"{self.object_store}/{self.bucket_prefix}-{purpose}"
         return f"s3://{self.bucket_prefix}-{purpose}"
 
     @property

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+from isocenter_infra.verbs.options import deployment_options, emulate_option
 
 
 @click.command()
@@ -16,9 +16,9 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
 
-    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
+    asked = (cloud, name, deployments, outdir)
     with (
-        audited("deployment.bootstrap", intent.about) as details,
+        audited("deployment.bootstrap", *asked, emulate=emulate) as (intent, details),
         screen.progress("Making the state's bucket") as listen,
     ):
         details["made"] = bootstrap(intent, screen.notice, listen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isocenter.cli.output import json_option, print_json
-from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+from isocenter_infra.verbs.options import deployment_options, emulate_option
 
 if TYPE_CHECKING:
     from isocenter_infra.change.intent import Intent
@@ -42,13 +42,13 @@ def command(
     if cloud == "local":
         local.deploy(as_json)
         return
-    if digest and planned is None:
-        raise InputError(
-            "A digest was approved, but not said where its plan lies: nothing was done.",
-            hint=f"PLAN={outdir}/plans/NAME with DIGEST={digest}",
-        )
-    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
-    with audited("deployment.deploy", intent.about) as details:
+    asked = (cloud, name, deployments, outdir)
+    with audited("deployment.deploy", *asked, emulate=emulate) as (intent, details):
+        if digest and planned is None:
+            raise InputError(
+                "A digest was approved, but not said where its plan lies: nothing was done.",
+                hint=f"PLAN={intent.plans} with DIGEST={digest}",
+            )
         if planned is not None:
             saved, around = _reopen(intent, planned, digest)
         else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+from isocenter_infra.verbs.options import deployment_options, emulate_option
 
 
 @click.command()
@@ -31,8 +31,8 @@ def command(
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
 
-    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
-    with audited("deployment.destroy", intent.about) as details:
+    asked = (cloud, name, deployments, outdir)
+    with audited("deployment.destroy", *asked, emulate=emulate) as (intent, details):
         details |= {"forced": force, "reason": reason}
         if not force:
             refuse_without_force(synthesize(intent.deployment, screen.notice).document)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from isocenter.cli.output import json_option, print_json
-from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+from isocenter_infra.verbs.options import deployment_options, emulate_option
 
 
 @click.command()
@@ -20,8 +20,8 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
 
-    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
-    with audited("deployment.drift", intent.about) as details:
+    asked = (cloud, name, deployments, outdir)
+    with audited("deployment.drift", *asked, emulate=emulate) as (intent, details):
         with screen.progress("Looking") as listen:
             changes = find_drift(intent, screen.notice, listen)
         details["changed"] = len(changes)

@@ -4,18 +4,18 @@ import click
 
 from isocenter.cli.output import print_json
 from isocenter.home import open_home
-from isocenter_infra.verbs.audited import audited
+from isocenter_infra.verbs.audited import recorded
 
 
 def deploy(as_json: bool) -> None:
     """Make the store of this machine, or find that it is there."""
     from isocenter.storage.database import open_database
 
-    home = open_home()
-    home.site_secret()
-    open_database(home).close()
-    with audited("deployment.deploy", "deployment:local") as details:
-        details["store"] = "ready"
+    with recorded("deployment.deploy", "deployment:local") as record:
+        home = open_home()
+        home.site_secret()
+        open_database(home).close()
+        record.details["store"] = "ready"
     if as_json:
         print_json({"name": "local", "store": str(home.root)})
     else:

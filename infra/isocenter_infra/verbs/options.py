@@ -1,6 +1,7 @@
 """Options that every verb shares."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,5 +56,6 @@ def read_intent(cloud: str, name: str, deployments: Path, outdir: Path, *, emula
             "The target local is a folder on this machine: no Terraform is needed, nothing is there to plan.",
             hint="make deploy CLOUD=local makes it.",
         )
-    settings = read_settings(find_settings(deployments, name=name, cloud=cloud))
+    notice = partial(click.echo, err=True)
+    settings = read_settings(find_settings(deployments, name=name, cloud=cloud, notice=notice))
     return Intent(settings, deployments, outdir, emulate)

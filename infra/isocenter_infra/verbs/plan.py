@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from isocenter.cli.output import json_option, print_json
-from isocenter_infra.verbs.options import deployment_options, emulate_option, read_intent
+from isocenter_infra.verbs.options import deployment_options, emulate_option
 
 
 @click.command()
@@ -21,8 +21,8 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.verbs.audited import audited
     from isocenter_infra.verbs.ready import ready_emulator
 
-    intent = read_intent(cloud, name, deployments, outdir, emulate=emulate)
-    with audited("deployment.plan", intent.about) as details:
+    asked = (cloud, name, deployments, outdir)
+    with audited("deployment.plan", *asked, emulate=emulate) as (intent, details):
         checked = synthesize_and_check(intent, screen.notice)
         details["document"] = checked.digest
         if not as_json:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from isocenter.cli.output import json_option, print_json
-from isocenter_infra.verbs.options import deployment_options, read_intent
+from isocenter_infra.verbs.options import deployment_options
 
 
 @click.command()
@@ -20,8 +20,7 @@ def command(
     from isocenter_infra.verbs.audited import audited
     from isocenter_infra.verbs.screen import notice
 
-    intent = read_intent(cloud, name, deployments, outdir)
-    with audited("deployment.synth", intent.about) as details:
+    with audited("deployment.synth", cloud, name, deployments, outdir) as (intent, details):
         synthesis = synthesize(intent.deployment, notice, whole_bindings=whole_bindings)
         path = synthesis.write(outdir)
         details["document"] = synthesis.digest

@@ -65,11 +65,15 @@ class CloudOffer(_Row):
         """
         if region in self.regions:
             return self.regions[region]
-        near = difflib.get_close_matches(region, self.regions, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(region.lower(), self.regions, n=3, cutoff=0.5)
         raise InputError(
             f"{self.title} has no region {region!r} that Isocenter knows.",
             hint=f"Near: {', '.join(near or sorted(self.regions)[:5])}.",
         )
+
+    def within(self, residency: str) -> list[str]:
+        """The regions of a zone; of an unknown zone, all."""
+        return [name for name, zone in self.regions.items() if zone == residency] or [*self.regions]
 
     def machines(self, size: str) -> tuple[Machine, ...]:
         """The machines that carry GPU ``size``.

@@ -68,7 +68,7 @@ def check_disk() -> Check:
 def check_database() -> Check:
     """The records can be opened, and their schema is the one that this code knows."""
     try:
-        database = _database(Home(home_path()))
+        database = existing_database(Home(home_path()))
     except IsocenterError as error:
         return missing("database", error.message, error.hint, required=True)
     if database is None:
@@ -82,7 +82,7 @@ def check_audit_key() -> Check:
 
     try:
         home = Home(home_path())
-        database = _database(home)
+        database = existing_database(home)
         head = None if database is None else AuditTrail(home, database).sign_head()
     except IsocenterError as error:
         return missing("audit trail", error.message, error.hint, required=True)
@@ -91,7 +91,7 @@ def check_audit_key() -> Check:
     return ok("audit trail", f"{head.tree_size} records under a signed head", required=True)
 
 
-def _database(home: Home) -> "Database | None":
+def existing_database(home: Home) -> "Database | None":
     """The store's database; None where there is none yet or it is empty, for opening it would make tables.
 
     Raises:

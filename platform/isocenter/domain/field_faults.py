@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 _MOST = 5
 _LONGEST_VALUE = 40
+# What pydantic says of a wrong type, in the words of whoever writes JSON or YAML.
+_TYPES = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping of fields",
+    "mapping_type": "a mapping of fields",
+    "model_type": "a mapping of fields",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
 _OPENING = re.compile(r"^(?:Value error, |(?:\w+ )?should )")
 
 
@@ -43,10 +54,19 @@ def _fault(detail: "ErrorDetails", model: type[BaseModel]) -> str:
     match detail["type"]:
         case "missing":
             return f"{place} is missing"
+        case "json_invalid":
+            return f"it is no JSON: {detail['ctx']['error']}"
+        case "invalid_key":
+            return f"{detail['input']!r} is no field here: a field's name is a text"
         case "extra_forbidden":
             return f"{place} is no field here{_suggestion(model, detail['loc'])}"
         case "value_error":
             return f"{place}: {detail['msg'].removeprefix('Value error, ')}" if place else _tail(detail)
+    if detail["type"] in _TYPES:
+        remedy = (
+            ": write it in quotes" if detail["type"] == "string_type" and _is_plain(detail["input"]) else ""
+        )
+        return f"{place or 'the whole'} must be {_TYPES[detail['type']]}{_not_this(detail['input'])}{remedy}"
     said = f"must {_tail(detail)}" if "should " in detail["msg"] else detail["msg"]
     return f"{place or 'the whole'} {said}{_not_this(detail['input'])}"
 
@@ -56,7 +76,16 @@ def _tail(detail: "ErrorDetails") -> str:
     return _OPENING.sub("", detail["msg"]).split(", unable to")[0]
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a text without its quotes was read as this."""
+    return isinstance(value, bool | int | float | date)
+
+
 def _not_this(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return f", not a {'list' if isinstance(value, list) else 'mapping'}"
+    if isinstance(value, str) and "://" in value and "@" in value:  # may hold a password
+        return ""
     if not isinstance(value, str | int | float):
         return ""
     text = repr(value)

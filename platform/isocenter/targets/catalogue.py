@@ -31,33 +31,52 @@ def list_targets(home: Home) -> tuple[Target, ...]:
     Raises:
         InputError: a descriptor is wrong, or two have the same name.
     """
-    folder = deployments_folder(home)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    if not files:
-        return (LOCAL,)
-    from isocenter.targets.descriptor import read_descriptor
-
-    found = sorted((read_descriptor(path) for path in files), key=lambda target: target.name)
-    names = [LOCAL.name, *(target.name for target in found)]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"More than one target is called {name!r}.", hint=f"Look in {folder}.")
+    found, wrong = _read_targets(deployments_folder(home))
+    if wrong:
+        raise next(iter(wrong.values()))
     return (LOCAL, *found)
 
 
 def find_target(home: Home, name: str) -> Target:
-    """The target called ``name``.
+    """The target called ``name``; wrong descriptors of others are passed over.
 
     Raises:
         NotFoundError: there is none; the hint names near ones.
-        InputError: a descriptor is wrong.
+        InputError: its descriptor is wrong, or two have the same name.
     """
-    targets = {target.name: target for target in list_targets(home)}
-    if name not in targets:
-        near = difflib.get_close_matches(name, targets, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(targets)}."
-        raise NotFoundError(f"There is no target {name!r}.", hint=hint)
-    return targets[name]
+    if name == LOCAL.name:
+        return LOCAL
+    found, wrong = _read_targets(deployments_folder(home))
+    targets = {target.name: target for target in (LOCAL, *found)}
+    if name in targets:
+        return targets[name]
+    for error in (wrong.get(f"{name}.json"), *wrong.values()):
+        if error is not None:
+            raise error
+    near = difflib.get_close_matches(name, targets, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(targets)}."
+    raise NotFoundError(f"There is no target {name!r}.", hint=hint)
+
+
+def _read_targets(folder: Path) -> tuple[list[Target], dict[str, InputError]]:
+    """The targets by name, and what is wrong with the descriptors that can't be read, by file."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not files:
+        return [], {}
+    from isocenter.targets.descriptor import read_descriptor
+
+    found: list[Target] = []
+    wrong: dict[str, InputError] = {}
+    for path in files:
+        try:
+            found.append(read_descriptor(path))
+        except InputError as error:
+            wrong[path.name] = error
+    names = [LOCAL.name, *(target.name for target in found)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"More than one target is called {name!r}.", hint=f"Look in {folder}.")
+    return sorted(found, key=lambda target: target.name), wrong
 
 
 def find_descriptor(home: Home, name: str) -> "DeploymentDescriptor":
@@ -70,7 +89,8 @@ def find_descriptor(home: Home, name: str) -> "DeploymentDescriptor":
     target = find_target(home, name)
     if target == LOCAL:
         raise NotFoundError(
-            "The target local is this machine: it has no descriptor.", hint="isocenter doctor looks at it."
+            "The target local is this machine: it has no descriptor.",
+            hint="isocenter target show local says what it holds.",
         )
     from isocenter.targets.descriptor import load_descriptor
 

@@ -4,6 +4,7 @@ Its fields are the same for every cloud; what only one service understands is in
 and addresses, never a secret.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
+from isocenter.targets.forms import TargetName
 from isocenter.targets.target import Target
 
+_WRITTEN_BY = "`make deploy` writes it: run it again, or mend or take out the file."
 _SECRET_WORDS = (
     "password",
     "secret_key",
@@ -51,7 +54,7 @@ class DeploymentDescriptor(_Part):
     """One JSON file in the folder of deployments."""
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    name: TargetName
     provider: Literal["aws", "gcp", "azure", "onprem"]
     backend: str = Field(min_length=1)
     region: str = ""
@@ -106,13 +109,14 @@ def load_descriptor(path: Path) -> DeploymentDescriptor:
         InputError: it can't be read, or a field is wrong.
     """
     try:
-        return DeploymentDescriptor.model_validate_json(path.read_bytes())
+        return DeploymentDescriptor.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
         message = f"The deployment descriptor {path.name!r} can't be read: {error.strerror}."
-        raise InputError(message) from error
+        raise InputError(message, hint=_WRITTEN_BY) from error
     except ValidationError as error:
         faults = field_faults(error, DeploymentDescriptor)
-        raise InputError(f"The deployment descriptor {path.name!r} is wrong: {faults}.") from error
+        message = f"The deployment descriptor {path.name!r} is wrong: {faults}."
+        raise InputError(message, hint=_WRITTEN_BY) from error
 
 
 def read_descriptor(path: Path) -> Target:

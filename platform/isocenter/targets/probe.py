@@ -34,13 +34,14 @@ def probe(descriptor: DeploymentDescriptor) -> tuple[Probe, ...]:
 
 def _endpoints(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
     for name, address in descriptor.endpoints.items():
-        parts = urlsplit(address)
-        port = parts.port or (80 if parts.scheme == "http" else 443)
         try:
+            parts = urlsplit(address)
+            port = parts.port or (80 if parts.scheme == "http" else 443)
             with socket.create_connection((parts.hostname or "", port), timeout=_PATIENCE_S):
                 yield Probe(f"endpoint {name}", True, address)
-        except OSError as error:
-            yield Probe(f"endpoint {name}", False, f"{address}: {error.strerror or error}")
+        except (OSError, ValueError) as error:  # a port that is no number, a host that is no name
+            said = getattr(error, "strerror", None) or error
+            yield Probe(f"endpoint {name}", False, f"{address}: {said}")
 
 
 def _buckets(descriptor: DeploymentDescriptor) -> Iterator[Probe]:

@@ -9,21 +9,34 @@ from isocenter.cli.output import json_option, print_json, print_table
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
-    """Probe the target NAME: endpoints answer, buckets can be seen. Exit code 7 where one doesn't."""
+    """Probe the target NAME: endpoints answer, buckets can be seen. Exit code 7 where one doesn't.
+
+    Of the target local: its directory, key, database and audit trail are there.
+    """
     from isocenter.errors import EnvironmentFaultError
     from isocenter.home import open_home
     from isocenter.targets.catalogue import find_descriptor
-    from isocenter.targets.probe import probe
+    from isocenter.targets.target import LOCAL
 
-    found = probe(find_descriptor(open_home(), name))
+    remedy = "make drift shows what is missing; credentials and network come first."
+    if name == LOCAL.name:
+        from isocenter.targets.local_store import probe_local
+
+        found, remedy = probe_local(), "make deploy CLOUD=local makes what isn't there."
+    else:
+        from isocenter.targets.probe import probe
+
+        found = probe(find_descriptor(open_home(), name))
     if as_json:
         print_json([{"what": p.what, "ok": p.ok, "said": p.said} for p in found])
     else:
         rows = ((p.what, "ok" if p.ok else "FAILED", p.said) for p in found)
         print_table(f"Probes of {name}", ("what", "result", "said"), rows)
     failed = [p.what for p in found if not p.ok]
+    if failed and as_json:
+        raise click.exceptions.Exit(EnvironmentFaultError.exit_code)
     if failed:
         raise EnvironmentFaultError(
             f"{len(failed)} of {len(found)} probes of {name} failed: {', '.join(failed[:3])}.",
-            hint="make drift shows what is missing; credentials and network come first.",
+            hint=remedy,
         )

@@ -37,6 +37,13 @@ def command(cloud: str, name: str, deployments: Path) -> None:
     path = deployments / f"{chosen}.yaml"
     if path.exists():
         raise InputError(f"{path} is there already.", hint="Choose another --name, or edit that file.")
-    deployments.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, settings_template(Cloud(cloud), chosen).encode())
+    try:
+        deployments.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, settings_template(Cloud(cloud), chosen).encode())
+    except OSError as error:
+        if deployments.is_file():
+            raise InputError(f"{deployments} is a file, not a folder.") from error
+        raise InputError(
+            f"{path} can't be written: {error.strerror}.", hint="Name a folder with --deployments."
+        ) from error
     click.echo(f"Wrote {path}. Edit it, then: make plan CLOUD={cloud} NAME={chosen}")

@@ -9,10 +9,17 @@ from isocenter.cli.output import json_option, print_json, print_table
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
-    """Print the descriptor of the target NAME: buckets, keys, identities, GPUs on offer."""
+    """Print the descriptor of the target NAME: buckets, keys, identities, GPUs on offer.
+
+    The target local has none: it is a directory with its key, database and audit trail.
+    """
     from isocenter.home import open_home
     from isocenter.targets.catalogue import find_descriptor
+    from isocenter.targets.target import LOCAL
 
+    if name == LOCAL.name:
+        _show_local(as_json)
+        return
     descriptor = find_descriptor(open_home(), name)
     if as_json:
         print_json(descriptor.model_dump(mode="json"))
@@ -34,3 +41,15 @@ def command(name: str, as_json: bool) -> None:
         print_table("Done by the platform layer", ("what",), [(each,) for each in descriptor.by_platform])
     if descriptor.left_out:
         print_table("Left out: emulated", ("resource", "why"), descriptor.left_out.items())
+
+
+def _show_local(as_json: bool) -> None:
+    from isocenter.targets.local_store import probe_local
+    from isocenter.targets.target import LOCAL
+
+    parts = {"provider": LOCAL.provider, "backend": LOCAL.backend}
+    parts |= {probe.what: probe.said for probe in probe_local()}
+    if as_json:
+        print_json({"name": LOCAL.name, **{what.replace(" ", "_"): said for what, said in parts.items()}})
+    else:
+        print_table(LOCAL.name, ("what", "value"), parts.items())
