@@ -99,7 +99,11 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
             },
             {"size": "a100-80", "per_node": 4, "max_nodes": 1, "machine": "Standard_NC96ads_A100_v4"},
         ],
-        "labels": {"owner": "imaging@hospital.example", "environment": "prod"},
+        "labels": {
+            "owner": "imaging@hospital.example",
+            "environment": "prod",
+            "data-classification": "phi",
+        },
         "settings": {
             "subscription": SUBSCRIPTION,
             "resource_group": "prod",

@@ -64,7 +64,11 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
         "workspace": "imaging",
         "gpu": [{"size": "a100-40", "per_node": 2, "max_nodes": 2, "machine": ""}],
         "endpoints": {"object-store": "https://objects.hospital.example"},
-        "labels": {"isocenter-owner": "imaging@hospital.example", "isocenter-environment": "prod"},
+        "labels": {
+            "owner": "imaging@hospital.example",
+            "environment": "prod",
+            "data-classification": "phi",
+        },
         "settings": {
             "context": "hospital-imaging",
             "namespace": "imaging",
@@ -333,8 +337,8 @@ class TestHonoured:
             assert metadata["labels"]["isocenter-run"] == GOLDEN_RUN.lower()
             assert metadata["labels"]["model"] == "chest-xray"
             assert metadata["labels"]["data-classification"] == "phi"
-            assert metadata["labels"]["isocenter-owner"] == "imaging-hospital.example"
-            assert metadata["annotations"]["isocenter/isocenter-owner"] == "imaging@hospital.example"
+            assert metadata["labels"]["owner"] == "imaging-hospital.example"
+            assert metadata["annotations"]["isocenter/owner"] == "imaging@hospital.example"
 
     def test_restricted_pods(self, request_: Mapping[str, Any], trainer: bool) -> None:
         pod, container = pod_of(request_, trainer), container_of(request_, trainer)
