@@ -322,6 +322,11 @@ class TestHonoured:
         assert spec["activeDeadlineSeconds"] == 3600
         assert spec["backoffLimit"] == 0
 
+    def test_a_day_is_the_limit_where_none_is_asked_for(self, trainer: bool) -> None:
+        wanted = replace(FULL, compute=Compute())
+        request = backend_for(descriptor()).plan(wanted, GOLDEN_RUN).request
+        assert job_spec(request, trainer)["activeDeadlineSeconds"] == 86_400
+
     def test_identity_and_network(self, request_: Mapping[str, Any], trainer: bool) -> None:
         """The network policies of the stack choose pods by this label."""
         pod = pod_of(request_, trainer)

@@ -197,7 +197,12 @@ HONOURED: Mapping[str, tuple[TrainingJob, str, Any]] = {
     "spot": (
         replace(JOB, compute=replace(L4, spot=True)),
         "jobSpec.scheduling",
-        {"strategy": "SPOT", "restartJobOnWorkerRestart": True},
+        {"strategy": "SPOT", "timeout": "86400s", "restartJobOnWorkerRestart": True},
+    ),
+    "a day where no time limit is asked for": (
+        JOB,
+        "jobSpec.scheduling",
+        {"strategy": "STANDARD", "timeout": "86400s"},
     ),
     "time limit": (
         replace(JOB, compute=Compute(max_runtime_s=60)),

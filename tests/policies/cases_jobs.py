@@ -66,6 +66,7 @@ CASES = (
                 ("OutputDataConfig.KmsKeyId", "arn:aws:kms:eu-central-1:123456789012:key/another"),
                 # A machine without disks of its own; the golden one has some.
                 ("ResourceConfig.InstanceType", "ml.m5.4xlarge"),
+                ("ResourceConfig.InstanceGroups", [{"InstanceType": "ml.m5.4xlarge", "InstanceCount": 1}]),
             ),
             "vertex": (
                 ("customJob.encryptionSpec", GONE),
@@ -217,6 +218,8 @@ CASES = (
                 ("CheckpointConfig.S3Uri", "s3://prod-audit/checkpoints"),
                 ("InputDataConfig.0.DataSource.S3DataSource.S3Uri", "s3://prod-database/datasets/x/"),
                 ("InputDataConfig.0.DataSource", {"FileSystemDataSource": {"FileSystemId": "fs-1"}}),
+                ("InputDataConfig.0.DataSource.S3DataSource.S3Uri", "/datasets/x/"),
+                ("OutputDataConfig.S3OutputPath", "S3://elsewhere/output"),
                 ("HyperParameters.parameters", '{"logs": "s3://elsewhere/logs"}'),
                 ("Environment.REPORTS", "https://elsewhere.s3.eu-central-1.amazonaws.com/x"),
             ),
@@ -249,6 +252,7 @@ CASES = (
             ),
             "azureml": (
                 ("workspace.name", "other"),
+                ("job.compute", "azureml:cluster-of-another"),
                 ("workspace.subscription", "00000000-0000-0000-0000-000000000000"),
                 ("workspace.resource_group", GONE),
             ),
@@ -307,6 +311,7 @@ CASES = (
                 (f"{_NODE}.securityContext.privileged", True),
                 (f"{_NODE}.securityContext.allowPrivilegeEscalation", GONE),
                 (f"{_NODE}.securityContext.capabilities", GONE),
+                (f"{_NODE}.securityContext.procMount", "Unmasked"),
                 (f"{_NODE}.securityContext.capabilities.add", ["SYS_ADMIN"]),
                 (f"{_POD}.initContainers", [{**_SIDECAR, "securityContext": {}}]),
             ),
@@ -350,6 +355,19 @@ CASES = (
             "kubernetes": (
                 (f"{_POD}.automountServiceAccountToken", GONE),
                 (f"{_SET_POD}.automountServiceAccountToken", True),
+            ),
+        },
+    ),
+    *_list(
+        "ISO_JOB_019",
+        {
+            "kubernetes": (
+                ("with_trainer.job.spec.runtimeRef.name", "runtime-of-another"),
+                ("with_trainer.job.spec.runtimeRef.kind", "ClusterTrainingRuntime"),
+                (
+                    "with_trainer.job.spec.podTemplateOverrides",
+                    [{"spec": {"serviceAccountName": "administrator"}}],
+                ),
             ),
         },
     ),

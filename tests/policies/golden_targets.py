@@ -52,6 +52,7 @@ _DESCRIPTORS: dict[str, dict[str, Any]] = {
             "subscription": "11111111-2222-3333-4444-555555555555",
             "resource_group": "prod",
             "datastores": {"data": "isocenter_data", "models": "isocenter_models"},
+            "clusters": [{"name": "a10-x1-spot"}],
         },
     },
     "kubernetes": {

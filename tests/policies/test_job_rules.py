@@ -113,6 +113,13 @@ def test_silence_about_an_empty_request_is_no_approval(backend: str) -> None:
         assert check(replace(golden(backend), request=empty), target_of(backend)).findings
 
 
+@pytest.mark.parametrize("form", ["with_trainer.support.spec.template", "without_trainer.job.spec"])
+def test_a_form_of_a_job_without_a_pod_is_refused(form: str) -> None:
+    """The other form's pods say nothing about this one."""
+    with pytest.raises(InputError, match=form.partition(".")[0]):
+        check(mutated("kubernetes", form, {}), target_of("kubernetes"))
+
+
 def test_a_request_of_another_shape_is_a_finding_not_a_crash() -> None:
     verdict = check(mutated("sagemaker", "Tags", ["owner"]), target_of("sagemaker"))
     (finding,) = verdict.findings

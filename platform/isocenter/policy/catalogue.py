@@ -11,6 +11,7 @@ from isocenter.policy.rules import (
     no_shell,
     own_buckets,
     own_place,
+    own_runtime,
     pod_isolated,
     pod_limits,
     pod_non_root,
@@ -41,4 +42,5 @@ RULES: tuple[Rule, ...] = (
     pod_seccomp.RULE,
     pod_limits.RULE,
     pod_token.RULE,
+    own_runtime.RULE,
 )

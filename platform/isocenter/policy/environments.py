@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isocenter.policy.rule import JobRequest
-from isocenter.policy.walk import parts
 
 # Field -> how variables stand in it: a mapping, or a list of name and value.
 _MAPPINGS = ("Environment", "environment_variables", "environment")
@@ -13,7 +12,7 @@ _LIST = "env"
 
 def variables(job: JobRequest) -> Iterator[tuple[str, str, str]]:
     """Place, name and literal value of each; those that refer to a secret have no literal value."""
-    for place, part in parts(job.request):
+    for place, part in job.parts:
         for field in _MAPPINGS:
             given = part.get(field)
             for name, value in given.items() if isinstance(given, Mapping) else ():

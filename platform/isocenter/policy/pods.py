@@ -5,8 +5,8 @@ from typing import Any
 
 from isocenter.errors import InputError
 from isocenter.policy.rule import JobRequest
-from isocenter.policy.walk import parts
 
+_FORMS = ("with_trainer", "without_trainer")
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 Part = tuple[str, Mapping[str, Any]]
 
@@ -15,11 +15,13 @@ def pods(job: JobRequest) -> list[Part]:
     """Each pod's specification and its place.
 
     Raises:
-        InputError: there is none, so that nothing could be said of the job.
+        InputError: a form of the job has none, so that nothing could be said of it.
     """
-    found = [part for part in parts(job.request) if isinstance(part[1].get("containers"), list)]
-    if not found:
-        raise InputError("The request holds no pod: it is none of the backend 'kubernetes'.")
+    found = [(place, part) for place, part in job.parts if part.get("containers")]
+    forms = [form for form in _FORMS if form in job.request]
+    for form in forms or ["the request"]:
+        if not any(place.startswith(f"{form}.") for place, _ in found):
+            raise InputError(f"In {form} stands no pod: nothing can be said of such a job on Kubernetes.")
     return found
 
 
@@ -34,10 +36,10 @@ def containers(job: JobRequest) -> Iterator[Part]:
 def pod_templates(job: JobRequest) -> list[Part]:
     """What is around each pod's specification: its metadata."""
     there = {place for place, _ in pods(job)}
-    return [(place, part) for place, part in parts(job.request) if f"{place}.spec" in there]
+    return [(place, part) for place, part in job.parts if f"{place}.spec" in there]
 
 
 def pod_owners(job: JobRequest) -> list[Part]:
     """The specification of the Job around each pod."""
     there = {place for place, _ in pod_templates(job)}
-    return [(place, part) for place, part in parts(job.request) if f"{place}.template" in there]
+    return [(place, part) for place, part in job.parts if f"{place}.template" in there]

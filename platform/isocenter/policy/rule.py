@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
 
+from isocenter.policy.walk import parts, texts
 from isocenter.targets.descriptor import DeploymentDescriptor
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -26,6 +28,16 @@ class JobRequest:
     def get(self, path: str) -> Any:
         """The value at the dotted ``path``; None where nothing stands there."""
         return look(self.request, path)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Each mapping in the request, with its place."""
+        return tuple(parts(self.request))
+
+    @cached_property
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """Each text in the request, with its place."""
+        return tuple(texts(self.request))
 
     @property
     def known_target(self) -> DeploymentDescriptor:

@@ -23,7 +23,7 @@ class CustomerKey(Rule):
 
     def sagemaker(self, job: JobRequest) -> Iterator[Flaw]:
         yield from _judge(job, "OutputDataConfig.KmsKeyId")
-        if not _has_disks_of_its_own(job):
+        if not _have_disks_of_their_own(job):
             yield from _judge(job, "ResourceConfig.VolumeKmsKeyId")
 
     def vertex(self, job: JobRequest) -> Iterator[Flaw]:
@@ -48,13 +48,15 @@ def _same(asked: str, known: str) -> bool:
     return asked == known or (known.startswith(f"{asked}/") and known.startswith("https://"))
 
 
-def _has_disks_of_its_own(job: JobRequest) -> bool:
-    """Whether the machine's disks are its own: SageMaker then takes no key, the hardware has one.
+def _have_disks_of_their_own(job: JobRequest) -> bool:
+    """Whether the machines' disks are their own: SageMaker then takes no key, the hardware has one.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
     """
-    machine = cloud_offer("aws").named(str(job.get("ResourceConfig.InstanceType")))
-    return machine is not None and machine.local_storage
+    groups = job.get("ResourceConfig.InstanceGroups") or ()
+    types = [each.get("InstanceType") for each in groups] or [job.get("ResourceConfig.InstanceType")]
+    machines = [cloud_offer("aws").named(str(each)) for each in types]
+    return all(machine is not None and machine.local_storage for machine in machines)
 
 
 RULE = CustomerKey()

@@ -6,7 +6,6 @@ from typing import Any
 
 from isocenter.policy.pods import containers
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import parts
 
 _BY_DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 
@@ -35,7 +34,7 @@ class ImageByDigest(Rule):
     def kubernetes(self, job: JobRequest) -> Iterator[Flaw]:
         """Also what stands beside the pods: a TrainJob's ``trainer.image`` takes the place of theirs."""
         there = dict(containers(job))
-        there |= {place: part for place, part in parts(job.request) if "image" in part}
+        there |= {place: part for place, part in job.parts if "image" in part}
         for place, part in there.items():
             yield from _named(f"{place}.image", part.get("image"))
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from isocenter.policy.pods import pod_templates
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import parts
 
 _NEEDED = ("isocenter-run", "model", "owner", "data-classification")
 
@@ -30,9 +29,7 @@ class Labels(Rule):
         yield from _lacking("job.tags", job.get("job.tags"))
 
     def kubernetes(self, job: JobRequest) -> Iterator[Flaw]:
-        objects = [
-            (place, part) for place, part in parts(job.request) if "kind" in part and "metadata" in part
-        ]
+        objects = [(place, part) for place, part in job.parts if "kind" in part and "metadata" in part]
         for place, part in (*objects, *pod_templates(job)):
             metadata = part.get("metadata") or {}
             yield from _lacking(f"{place}.metadata.labels", metadata.get("labels"))

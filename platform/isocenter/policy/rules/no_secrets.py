@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from isocenter.policy.environments import variables
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import texts
 
 _NAME = re.compile(
     r"(^|[_.-])(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|ACCOUNT_?KEY|PRIVATE_?KEY"
@@ -37,7 +36,7 @@ class NoSecrets(Rule):
             if _NAME.search(name) and not _OF_A_PLACE.search(name) and not _PLAIN.fullmatch(value):
                 named.add(place)
                 yield Flaw(place, f"holds {name} as it is")
-        for place, text in texts(job.request):
+        for place, text in job.texts:
             if _VALUE.search(text) and place.removesuffix(".value") not in named:
                 yield Flaw(place, "holds what looks like a secret")
 

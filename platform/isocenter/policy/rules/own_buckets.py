@@ -6,14 +6,14 @@ from typing import Any
 
 from isocenter.policy.pods import pods
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import texts
 from isocenter.targets.descriptor import DeploymentDescriptor
 
 _STORAGE = re.compile(
     r"(?:s3a?|gs|abfss?|wasbs?|azureml|hdfs|s?ftp)://[^\s\"'\\,;]+"
     r"|https?://[^/\s\"']*\.(?:blob|dfs|file)\.core\.windows\.net[^\s\"'\\,;]*"
     r"|https?://(?:[^/\s\"']*\.)?s3[.-][^/\s\"']*amazonaws\.com[^\s\"'\\,;]*"
-    r"|https?://storage\.(?:googleapis|cloud\.google)\.com[^\s\"'\\,;]*"
+    r"|https?://storage\.(?:googleapis|cloud\.google)\.com[^\s\"'\\,;]*",
+    re.IGNORECASE,
 )
 _PURPOSES = ("data", "models")
 # Volumes that are the pod's own, or parts of its namespace. A path of the node is another rule's affair.
@@ -40,6 +40,9 @@ class OwnBuckets(Rule):
 
     def sagemaker(self, job: JobRequest) -> Iterator[Flaw]:
         yield from _elsewhere(job)
+        for place, text in job.texts:
+            if place.endswith(("S3Uri", "S3OutputPath")) and not _STORAGE.match(text):
+                yield Flaw(place, "is no place in a bucket")
         for number, channel in enumerate(job.get("InputDataConfig") or ()):
             if "S3DataSource" not in (channel.get("DataSource") or {}):
                 yield Flaw(f"InputDataConfig.{number}.DataSource", "is no bucket of the deployment")
@@ -72,7 +75,7 @@ class OwnBuckets(Rule):
 
 def _elsewhere(job: JobRequest) -> Iterator[Flaw]:
     own = tuple(_own_places(job.known_target))
-    for place, text in texts(job.request):
+    for place, text in job.texts:
         for uri in _STORAGE.findall(text):
             if not f"{uri}/".startswith(own) or ".." in uri.split("/"):
                 yield Flaw(place, f"names a place outside of the buckets of {job.known_target.name}")

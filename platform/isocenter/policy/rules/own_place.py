@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import parts
 
 
 class OwnPlace(Rule):
@@ -33,13 +32,16 @@ class OwnPlace(Rule):
         for field, value in known.items():
             if job.get(f"workspace.{field}") != value:
                 yield Flaw(f"workspace.{field}", f"is not the one of {target.name}")
+        clusters = {f"azureml:{each['name']}" for each in target.settings.get("clusters", ())}
+        if job.get("job.compute") and job.get("job.compute") not in clusters:
+            yield Flaw("job.compute", f"is no cluster of {target.name}")
 
     def kubernetes(self, job: JobRequest) -> Iterator[Flaw]:
         target = job.known_target
         known = target.settings.get("namespace") or target.workspace or "isocenter"
         if job.get("namespace") != known:
             yield Flaw("namespace", f"is not the one of {target.name}")
-        for place, part in parts(job.request):
+        for place, part in job.parts:
             metadata = part.get("metadata") if "kind" in part else None
             if isinstance(metadata, dict) and metadata.get("namespace", known) != known:
                 yield Flaw(f"{place}.metadata.namespace", f"is not the one of {target.name}")

@@ -31,6 +31,8 @@ class PodIsolated(Rule):
                 yield Flaw(f"{where}.allowPrivilegeEscalation", "is not false")
             if "ALL" not in (look(security, "capabilities.drop") or ()):
                 yield Flaw(f"{where}.capabilities.drop", "is not ALL")
+            if security.get("procMount", "Default") != "Default":
+                yield Flaw(f"{where}.procMount", "shows what the runtime hides")
             if look(security, "capabilities.add"):
                 yield Flaw(f"{where}.capabilities.add", "is not empty")
 

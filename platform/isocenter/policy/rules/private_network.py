@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from isocenter.policy.rule import Flaw, JobRequest, Rule
-from isocenter.policy.walk import parts
 
 _VERTEX = "customJob.jobSpec"
 
@@ -45,7 +44,7 @@ class PrivateNetwork(Rule):
             yield Flaw(place, "is not Disabled")
 
     def kubernetes(self, job: JobRequest) -> Iterator[Flaw]:
-        for place, part in parts(job.request):
+        for place, part in job.parts:
             if part.get("kind") == "Service":
                 spec = part.get("spec") or {}
                 if spec.get("type", "ClusterIP") != "ClusterIP" or spec.get("externalIPs"):

@@ -22,7 +22,9 @@ class TrafficEncrypted(Rule):
 
     def sagemaker(self, job: JobRequest) -> Iterator[Flaw]:
         place = "EnableInterContainerTrafficEncryption"
-        if (job.get("ResourceConfig.InstanceCount") or 1) > 1 and job.get(place) is not True:
+        groups = job.get("ResourceConfig.InstanceGroups") or ()
+        count = (job.get("ResourceConfig.InstanceCount") or 0) + sum(each["InstanceCount"] for each in groups)
+        if count > 1 and job.get(place) is not True:
             yield Flaw(place, "is not true, and the job has several machines")
 
 
