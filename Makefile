@@ -22,6 +22,8 @@ AIRFLOW_VENV := .venv-airflow
 # make policy: CLOUD scans that cloud's stacks only, NAME that deployment's (else each with a settings file);
 # JSON=1 prints JSON, SARIF=FILE also writes the findings for GitHub.
 STACKS := infra/cdktf.out/stacks
+# Empty: scan whatever lies in STACKS.
+DEPLOYMENTS := deployments
 SARIF ?=
 JSON ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
@@ -142,8 +144,8 @@ test: $(VENV)/.installed-development $(POLICY_VENV)/.installed $(PIPELINES_VENV)
 	$(BIN)/coverage report
 
 policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=, NAME=; JSON=1; SARIF=FILE for GitHub)
-	@$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) --deployments deployments $(if $(CLOUD),--cloud '$(CLOUD)') \
-	  $(if $(NAME),--name '$(NAME)') $(if $(JSON),--json) $(if $(SARIF),--sarif '$(SARIF)')
+	@$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(DEPLOYMENTS),--deployments '$(DEPLOYMENTS)') \
+	  $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(NAME),--name '$(NAME)') $(if $(JSON),--json) $(if $(SARIF),--sarif '$(SARIF)')
 
 bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios
 	$(BIN)/python bench/run.py
