@@ -19,9 +19,13 @@ POLICY_UV = $(subst --constraint constraints.txt,--constraint policies/constrain
 # kfp, the sagemaker SDK and Airflow pin what doesn't fit beside ours either; they judge our compiled pipelines.
 PIPELINES_VENV := .venv-pipelines
 AIRFLOW_VENV := .venv-airflow
-# make policy: CLOUD scans that cloud's stacks only; SARIF=FILE also writes the findings for GitHub.
+# make policy: CLOUD scans that cloud's stacks only, NAME that deployment's (else each with a settings file);
+# JSON=1 prints JSON, SARIF=FILE also writes the findings for GitHub.
 STACKS := infra/cdktf.out/stacks
+# Empty: scan whatever lies in STACKS.
+DEPLOYMENTS := deployments
 SARIF ?=
+JSON ?=
 PROJECTS := $(wildcard platform/pyproject.toml training/pyproject.toml serving/pyproject.toml infra/pyproject.toml)
 
 # make test: two at a time, a file's tests together, because files share what is dear to make.
@@ -142,8 +146,9 @@ test: $(VENV)/.installed-development $(POLICY_VENV)/.installed $(PIPELINES_VENV)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=aws for one cloud, SARIF=FILE for GitHub)
-	$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(SARIF),--sarif '$(SARIF)')
+policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=, NAME=; JSON=1; SARIF=FILE for GitHub)
+	@$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(DEPLOYMENTS),--deployments '$(DEPLOYMENTS)') \
+	  $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(NAME),--name '$(NAME)') $(if $(JSON),--json) $(if $(SARIF),--sarif '$(SARIF)')
 
 bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios
 	$(BIN)/python bench/run.py

@@ -39,7 +39,7 @@ def commands(stacks: Path, files: Sequence[Path]) -> dict[str, list[str]]:
     quiet = ["--framework", "terraform_json", "--skip-download", "--quiet", "--compact"]
     named = [word for file in files for word in ("-f", str(file))]
     return {
-        "make policy": ["make", "--no-print-directory", "policy", f"STACKS={stacks}"],
+        "make policy": ["make", "--no-print-directory", "policy", f"STACKS={stacks}", "DEPLOYMENTS="],
         "checkov": [str(ROOT / ".venv-policies/bin/checkov"), *named, *quiet],
     }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from isocenter_policies.errors import ScanError, UnreadableError
 
 if TYPE_CHECKING:
-    from isocenter_policies.document import Document
+    from isocenter_policies.choice import Choice
     from isocenter_policies.scan import ScanResult
 
 POLICIES = Path(__file__).parents[1]
@@ -39,7 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a cdk.tf.json, or a folder of stacks"
     )
-    scan.add_argument("--cloud", metavar="CLOUD", help="only stacks of aws, gcp, azure or onprem")
+    scan.add_argument("--cloud", default="", metavar="CLOUD", help="only stacks of aws, gcp, azure or onprem")
+    scan.add_argument("--name", default="", metavar="NAME", help="only the stacks of this deployment")
+    scan.add_argument(
+        "--deployments", type=Path, metavar="DIR",
+        help="without --name, only stacks of deployments that have a settings file there",
+    )  # fmt: skip
     scan.add_argument("--json", action="store_true", help="print JSON instead of a table")
     scan.add_argument("--sarif", type=Path, metavar="FILE", help="also write SARIF 2.1.0 to FILE")
     scan.add_argument(
@@ -60,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _scan(options: argparse.Namespace) -> int:
-    documents = _documents(options.paths, options.cloud)
+    from isocenter_policies.choice import Wanted, choose
+
+    choice = choose(options.paths, Wanted(options.cloud, options.name, options.deployments))
     # What loads checkov comes after what can be refused without it.
     from isocenter_policies.catalogue import load_catalogue
     from isocenter_policies.exceptions import read_exceptions
@@ -69,27 +76,21 @@ def _scan(options: argparse.Namespace) -> int:
 
     exceptions = () if options.rules == "built-in" else read_exceptions(options.exceptions)
     catalogue = load_catalogue(read_pack(options.pack), options.rules)
-    result = scan(documents, catalogue, exceptions, exceptions_file=options.exceptions)
-    _report(result, options)
+    result = scan(choice.documents, catalogue, exceptions, exceptions_file=options.exceptions)
+    _report(result, choice, options)
+    _tell(choice)
     return _REFUSED if result.open(options.fail_on) else 0
 
 
-def _documents(paths: Sequence[Path], cloud: str | None) -> list["Document"]:
-    from isocenter_policies.document import PROVIDERS, find_documents, read_document
-
-    if cloud and cloud not in PROVIDERS:
-        hint = "The local target has no Terraform, and so nothing to scan." if cloud == "local" else ""
-        raise UnreadableError(f"The scan knows no cloud {cloud!r}: {', '.join(PROVIDERS)}.", hint=hint)
-    read = [read_document(path) for path in dict.fromkeys(find_documents(paths))]
-    found = [document for document in read if cloud is None or document.cloud == cloud]
-    if not found:
-        raise UnreadableError(
-            f"There is no synthesized stack of {cloud}.", hint=f"Run `make synth CLOUD={cloud}`."
-        )
-    return found
+def _tell(choice: "Choice") -> None:
+    """Beside the result and after it, on standard error: also who pipes the JSON away shall not miss it."""
+    for path, why in choice.left_out.items():
+        print(f"NOT SCANNED: {path}: {why}.", file=sys.stderr)
+    for notice in choice.notices:
+        print(f"NOTE: {notice}", file=sys.stderr)
 
 
-def _report(result: "ScanResult", options: argparse.Namespace) -> None:
+def _report(result: "ScanResult", choice: "Choice", options: argparse.Namespace) -> None:
     if options.sarif:
         from isocenter_policies.reports.sarif import sarif
 
@@ -101,7 +102,9 @@ def _report(result: "ScanResult", options: argparse.Namespace) -> None:
     if options.json:
         from isocenter_policies.reports.document import as_json
 
-        print(json.dumps(as_json(result, options.fail_on), indent=2))
+        left_out = [{"path": str(path), "reason": why} for path, why in choice.left_out.items()]
+        body = as_json(result, options.fail_on) | {"left_out": left_out, "notices": choice.notices}
+        print(json.dumps(body, indent=2))
         return
     from rich.console import Console
 

@@ -12,6 +12,8 @@ FILE_NAME = "cdk.tf.json"
 # The provider that makes a stack one of this cloud; the clouds' stacks may use kubernetes besides.
 PROVIDERS = {"aws": "aws", "gcp": "google", "azure": "azurerm", "onprem": "kubernetes"}
 SOURCE_ROOT = "infra/isocenter_infra"
+# A deployment has a stack of its own name and, for Terraform's state, one that ends so.
+STATE_SUFFIX = "-state"
 # With these checkov parses nothing, runs no check and says that all is well.
 _UNSEEN_SETTINGS = ("required_version", "experiments")
 _UNSEEN_BLOCKS = {
@@ -67,10 +69,15 @@ class Document:
     content: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        """The stack's name; where the document doesn't say it, that of its folder."""
+        metadata = self.content.get("//", {}).get("metadata", {})
+        return str(metadata.get("stackName") or self.path.parent.name)
+
+    @property
     def stack(self) -> str:
         """``state`` for the stack that holds Terraform's own state, else ``main``."""
-        metadata = self.content.get("//", {}).get("metadata", {})
-        return "state" if str(metadata.get("stackName", "")).endswith("-state") else "main"
+        return "state" if self.name.endswith(STATE_SUFFIX) else "main"
 
     @property
     def cloud(self) -> str:

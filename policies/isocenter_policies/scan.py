@@ -42,6 +42,7 @@ class Finding:
         place: in our sources, if known.
         excused: the exception that covers it, if any.
         detail: what the rule itself doesn't say; may be empty.
+        stack: name of the stack that was scanned; empty where it is about no stack.
     """
 
     rule: RuleInfo
@@ -50,6 +51,7 @@ class Finding:
     place: Place | None
     excused: RuleException | None = None
     detail: str = ""
+    stack: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class ScannedFile:
         stack: ``main`` or ``state``.
         resources: in it.
         kept: rule -> addresses that keep it; the evidence that a control was checked.
-        failed: how often a rule was broken, exceptions included.
+        failed: how often a rule was broken, or could not be asked, and no exception covers it.
+        excused: how often a rule was broken and an exception covers it.
     """
 
     path: Path
@@ -69,6 +72,7 @@ class ScannedFile:
     resources: int
     kept: Mapping[str, tuple[str, ...]]
     failed: int
+    excused: int
 
     @property
     def passed(self) -> int:
@@ -123,16 +127,17 @@ def scan(
     checked = [(document, check_document(document, catalogue)) for document in documents]
     _refuse_silence(checked, catalogue)
     valid = [exception for exception in exceptions if not exception.fault(day)]
-    findings = [f for document, outcomes in checked for f in _findings(document, outcomes, catalogue, valid)]
+    of_file = {document.path: [*_findings(document, outs, catalogue, valid)] for document, outs in checked}
+    files = tuple(_summary(document, outs, of_file[document.path]) for document, outs in checked)
+    findings = [finding for found in of_file.values() for finding in found]
     findings += _invalid(exceptions, day, exceptions_file)
     used = {finding.excused for finding in findings}
     findings += _unused([e for e in valid if e not in used], documents, catalogue, exceptions_file)
     findings.sort(key=lambda f: (-SEVERITIES.index(f.rule.severity), f.rule.id, str(f.document), f.resource))
-    files = tuple(_summary(document, outcomes) for document, outcomes in checked)
     return ScanResult(files, tuple(findings), catalogue, time.perf_counter() - begin)
 
 
-def _summary(document: Document, outcomes: Sequence[Outcome]) -> ScannedFile:
+def _summary(document: Document, outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> ScannedFile:
     kept: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.verdict == "passed":
@@ -142,7 +147,8 @@ def _summary(document: Document, outcomes: Sequence[Outcome]) -> ScannedFile:
         document.stack,
         resources=sum(len(named) for named in document.content["resource"].values()),
         kept={rule: tuple(sorted(addresses)) for rule, addresses in sorted(kept.items())},
-        failed=sum(outcome.verdict == "failed" for outcome in outcomes),
+        failed=sum(finding.excused is None for finding in findings),
+        excused=sum(finding.excused is not None for finding in findings),
     )
 
 
@@ -165,11 +171,14 @@ def _findings(
             continue
         place = document.place(outcome.address)
         if outcome.verdict == "broken":
-            yield Finding(BROKEN_RULE, outcome.address, document.path, place, detail=f"{outcome.rule} broke.")
+            detail = f"{outcome.rule} broke."
+            yield Finding(
+                BROKEN_RULE, outcome.address, document.path, place, detail=detail, stack=document.name
+            )
             continue
         rule = catalogue.rules[outcome.rule]
         covering = (e for e in valid if e.covers(rule.id, outcome.address, document.stack))
-        yield Finding(rule, outcome.address, document.path, place, next(covering, None))
+        yield Finding(rule, outcome.address, document.path, place, next(covering, None), stack=document.name)
 
 
 def _invalid(exceptions: Sequence[RuleException], today: date, file: Path) -> Iterator[Finding]:

@@ -99,7 +99,12 @@ class BackendContract:
 
     def test_plan_equals_the_golden_file(self, golden_backend: Backend, job: TrainingJob) -> None:
         submission = golden_backend.plan(job, GOLDEN_RUN)
-        planned = {"digest": submission.digest, "request": dict(submission.request)}
+        planned = {
+            "backend": submission.backend,
+            "run": submission.run,
+            "digest": submission.digest,
+            "request": dict(submission.request),
+        }
         path = GOLDEN / f"{golden_backend.name}.json"
         if os.environ.get("ISOCENTER_WRITE_GOLDEN"):
             path.write_text(json.dumps(planned, indent=2, sort_keys=True) + "\n")

@@ -99,7 +99,11 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
             },
             {"size": "a100-80", "per_node": 4, "max_nodes": 1, "machine": "Standard_NC96ads_A100_v4"},
         ],
-        "labels": {"owner": "imaging@hospital.example", "environment": "prod"},
+        "labels": {
+            "owner": "imaging@hospital.example",
+            "environment": "prod",
+            "data-classification": "phi",
+        },
         "settings": {
             "subscription": SUBSCRIPTION,
             "resource_group": "prod",
@@ -261,6 +265,7 @@ HONOURED: Mapping[str, tuple[TrainingJob, str, Any]] = {
     "nodes train together": (replace(JOB, compute=replace(A10, nodes=3)), "job.distribution.type", "pytorch"),
     "spot": (replace(JOB, compute=A10), "job.compute", "azureml:a10-x1-spot"),
     "time limit": (replace(JOB, compute=Compute(max_runtime_s=60)), "job.limits", {"timeout": 60}),
+    "a day where no time limit is asked for": (JOB, "job.limits", {"timeout": 86_400}),
     "key": (JOB, "workspace.must_have.customer_managed_key", "https://prod.vault.azure.net/keys/data"),
     "private subnets": (JOB, "workspace.subnets", [f"{NETWORK}/subnets/workloads"]),
     "no public access": (JOB, "workspace.must_have.public_network_access", "Disabled"),

@@ -64,7 +64,11 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
         "workspace": "imaging",
         "gpu": [{"size": "a100-40", "per_node": 2, "max_nodes": 2, "machine": ""}],
         "endpoints": {"object-store": "https://objects.hospital.example"},
-        "labels": {"isocenter-owner": "imaging@hospital.example", "isocenter-environment": "prod"},
+        "labels": {
+            "owner": "imaging@hospital.example",
+            "environment": "prod",
+            "data-classification": "phi",
+        },
         "settings": {
             "context": "hospital-imaging",
             "namespace": "imaging",
@@ -318,6 +322,11 @@ class TestHonoured:
         assert spec["activeDeadlineSeconds"] == 3600
         assert spec["backoffLimit"] == 0
 
+    def test_a_day_is_the_limit_where_none_is_asked_for(self, trainer: bool) -> None:
+        wanted = replace(FULL, compute=Compute())
+        request = backend_for(descriptor()).plan(wanted, GOLDEN_RUN).request
+        assert job_spec(request, trainer)["activeDeadlineSeconds"] == 86_400
+
     def test_identity_and_network(self, request_: Mapping[str, Any], trainer: bool) -> None:
         """The network policies of the stack choose pods by this label."""
         pod = pod_of(request_, trainer)
@@ -333,8 +342,8 @@ class TestHonoured:
             assert metadata["labels"]["isocenter-run"] == GOLDEN_RUN.lower()
             assert metadata["labels"]["model"] == "chest-xray"
             assert metadata["labels"]["data-classification"] == "phi"
-            assert metadata["labels"]["isocenter-owner"] == "imaging-hospital.example"
-            assert metadata["annotations"]["isocenter/isocenter-owner"] == "imaging@hospital.example"
+            assert metadata["labels"]["owner"] == "imaging-hospital.example"
+            assert metadata["annotations"]["isocenter/owner"] == "imaging@hospital.example"
 
     def test_restricted_pods(self, request_: Mapping[str, Any], trainer: bool) -> None:
         pod, container = pod_of(request_, trainer), container_of(request_, trainer)

@@ -73,7 +73,7 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
             {"size": "l4", "per_node": 1, "max_nodes": 4, "machine": "ml.g6.2xlarge", "spot": True},
             {"size": "a100-80", "per_node": 8, "max_nodes": 1, "machine": "ml.p4de.24xlarge"},
         ],
-        "labels": {"isocenter-owner": "imaging@hospital.example", "isocenter-environment": "prod"},
+        "labels": {"owner": "imaging", "environment": "prod", "data-classification": "phi"},
         "settings": {"images": {"training": IMAGE}},
     }
     return DeploymentDescriptor.model_validate(values | fields)
@@ -234,10 +234,10 @@ HONOURED: Mapping[str, tuple[TrainingJob, str, Any]] = {
         "Tags",
         [
             {"Key": "data-classification", "Value": "pseudonymised"},
-            {"Key": "isocenter-environment", "Value": "prod"},
-            {"Key": "isocenter-owner", "Value": "imaging@hospital.example"},
+            {"Key": "environment", "Value": "prod"},
             {"Key": "isocenter-run", "Value": GOLDEN_RUN.lower()},
             {"Key": "model", "Value": "chest-xray"},
+            {"Key": "owner", "Value": "imaging"},
         ],
     ),
 }

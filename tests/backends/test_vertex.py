@@ -69,7 +69,7 @@ def descriptor(**fields: Any) -> DeploymentDescriptor:
             {"size": "l4", "per_node": 1, "max_nodes": 4, "machine": "g2-standard-8", "spot": True},
             {"size": "a100-80", "per_node": 8, "max_nodes": 1, "machine": "a2-ultragpu-8g"},
         ],
-        "labels": {"isocenter-owner": "imaging", "isocenter-environment": "prod"},
+        "labels": {"owner": "imaging", "environment": "prod", "data-classification": "phi"},
         "settings": {
             "project": "hospital",
             "project_number": "123456789012",
@@ -197,7 +197,12 @@ HONOURED: Mapping[str, tuple[TrainingJob, str, Any]] = {
     "spot": (
         replace(JOB, compute=replace(L4, spot=True)),
         "jobSpec.scheduling",
-        {"strategy": "SPOT", "restartJobOnWorkerRestart": True},
+        {"strategy": "SPOT", "timeout": "86400s", "restartJobOnWorkerRestart": True},
+    ),
+    "a day where no time limit is asked for": (
+        JOB,
+        "jobSpec.scheduling",
+        {"strategy": "STANDARD", "timeout": "86400s"},
     ),
     "time limit": (
         replace(JOB, compute=Compute(max_runtime_s=60)),
@@ -217,8 +222,8 @@ HONOURED: Mapping[str, tuple[TrainingJob, str, Any]] = {
         "labels",
         {
             "data-classification": "pseudonymised",
-            "isocenter-environment": "prod",
-            "isocenter-owner": "imaging",
+            "environment": "prod",
+            "owner": "imaging",
             "isocenter-run": GOLDEN_RUN.lower(),
             "model": "chest-x-ray",
         },

@@ -40,7 +40,7 @@ def bash_script(isocenter_cli: Cli) -> str:
     ("words", "offers"),
     [
         ("isocenter pi", ["pipeline"]),
-        ("isocenter run ''", ["cancel", "list", "logs", "resume", "show"]),
+        ("isocenter run ''", ["cancel", "check", "list", "logs", "resume", "show"]),
         ("isocenter pipeline run --acc", ["--acceptance"]),
         ("isocenter completion z", ["zsh"]),
     ],

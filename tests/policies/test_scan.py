@@ -60,6 +60,29 @@ def test_json_holds_the_evidence_of_what_was_kept(
     assert file["passed"] == sum(map(len, file["kept"].values()))
 
 
+def test_failed_excused_and_passed_are_counted_apart(policies: Scan, tmp_path: Path) -> None:
+    keys = {"data": WEAK_KEY, "old": WEAK_KEY, "other": KEY}
+    path = write(tmp_path, document(aws_kms_key=keys))
+    exceptions = tmp_path / "exceptions.yaml"
+    entry = "- {rule: ISO_AWS_001, resource: %s, owner: the-owner, reason: the reason, until: 2999-01-01}\n"
+    exceptions.write_text(entry % "aws_kms_key.old")
+    body = json.loads(policies("scan", path, "--json", "--exceptions", exceptions).stdout)
+    (file,) = body["files"]
+    assert (file["failed"], file["excused"]) == (1, 1)
+    text = policies("scan", path, "--exceptions", exceptions).stdout
+    assert f"1 failed, 1 excused, {file['passed']} passed" in text
+    assert "demo: aws_kms_key.data" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("excused")]
+    assert line == (
+        "excused ISO_AWS_001 demo: aws_kms_key.old: the reason (owner the-owner, until 2999-01-01)"
+    )
+    exceptions.write_text(entry % "aws_kms_key.old" + entry % "aws_kms_key.data")
+    done = policies("scan", path, "--exceptions", exceptions)
+    assert done.returncode == 0
+    assert "Passed:" in done.stdout
+    assert "0 failed, 2 excused" in done.stdout.splitlines()[-1]
+
+
 def test_below_the_threshold_findings_are_shown_and_pass(
     policies: Scan, tmp_path: Path, no_exceptions: Path
 ) -> None:

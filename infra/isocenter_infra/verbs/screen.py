@@ -35,7 +35,8 @@ def show_checks(intent: Intent, checked: Checked) -> None:
     said = [f"{resources} resources", f"schema {_verdict(len(checked.schema))}"]
     if intent.stack == "main" and controls:
         said.append(f"parity {controls} controls {_verdict(len(checked.parity))}")
-    said.append(f"policy {checked.policy.checks} checks passed, {len(checked.policy.findings)} open")
+    policy = checked.policy
+    said.append(f"policy {len(policy.findings)} failed, {policy.excused} excused, {policy.checks} passed")
     click.echo(f"{intent.settings.name}: {'; '.join(said)}.")
     rows = [("schema", "", f.address, f.sentence, f.source) for f in checked.schema]
     rows += [("parity", str(gap.control), gap.address, gap.sentence, gap.source) for gap in checked.parity]

@@ -13,6 +13,7 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.digest import canonical_json
 from isocenter.domain.run import RunId
 from isocenter.domain.training_job import TrainingJob
@@ -73,10 +74,9 @@ def command_job(
         # The job runs an image: a set commit keeps the SDK from adding the repository and branch of whatever
         # folder the user happens to stand in.
         "properties": {"mlflow.source.git.commit": ""},
+        "limits": {"timeout": time_limit_s(job)},
         **_compute(descriptor, settings, job),
     }
-    if job.compute.max_runtime_s:
-        body["limits"] = {"timeout": job.compute.max_runtime_s}
     processes = max(job.compute.gpu_count, 1)
     if job.compute.nodes * processes > 1:
         body["distribution"] = {"type": "pytorch", "process_count_per_instance": processes}

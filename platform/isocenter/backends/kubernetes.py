@@ -21,6 +21,7 @@ from isocenter.backends.kubernetes_placement import place
 from isocenter.backends.kubernetes_pod import PodRequest, image_of, pod_template
 from isocenter.backends.kubernetes_state import CANCELLED_ANNOTATION, observed, settled
 from isocenter.backends.place import described, job_labels, run_uri
+from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
 from isocenter.domain.submission import Submission
@@ -85,7 +86,7 @@ class KubernetesBackend:
             labels=labels,
             nodes=job.compute.nodes,
             gpus=job.compute.gpu_count,
-            max_runtime_s=job.compute.max_runtime_s,
+            max_runtime_s=time_limit_s(job),
             **({"kept_s": self._settings["kept_s"]} if "kept_s" in self._settings else {}),
         )
         uris = {kind: run_uri(self._descriptor, run, kind) for kind in _PLACES}

@@ -9,6 +9,7 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.time_limit import time_limit_s
 from isocenter.clouds.offer import Machine
 from isocenter.domain.digest import canonical_json, digest_json
 from isocenter.domain.run import RunId
@@ -20,8 +21,6 @@ from isocenter.targets.descriptor import DeploymentDescriptor
 REQUEST_DIGEST = "ISOCENTER_REQUEST"
 CHECKPOINTS = "/opt/ml/checkpoints"
 _BY_DIGEST = re.compile(r"^\S+@sha256:[0-9a-f]{64}$")
-# SageMaker's own limit where none is asked for: one day.
-_MAX_RUNTIME_S = 86_400
 _SPOT_WAIT_S = 86_400
 _VOLUME_GIB = 100
 _LONGEST_NAME = 63
@@ -148,7 +147,7 @@ def _resources(settings: Mapping[str, Any], machine: Machine, nodes: int) -> dic
 
 
 def _limits(settings: Mapping[str, Any], job: TrainingJob) -> dict[str, int]:
-    runtime = job.compute.max_runtime_s or _MAX_RUNTIME_S
+    runtime = time_limit_s(job)
     limits = {"MaxRuntimeInSeconds": runtime}
     if job.compute.spot:
         limits["MaxWaitTimeInSeconds"] = runtime + int(settings.get("spot_wait_s", _SPOT_WAIT_S))

@@ -9,6 +9,7 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.time_limit import time_limit_s
 from isocenter.clouds.offer import Machine, cloud_offer
 from isocenter.domain.digest import canonical_json
 from isocenter.domain.run import RunId
@@ -157,9 +158,10 @@ def _environment(job: TrainingJob) -> list[dict[str, str]]:
 
 def _scheduling(job: TrainingJob) -> dict[str, Any]:
     """A spot job's machines may be taken away: all of its processes start again, from their checkpoint."""
-    scheduling: dict[str, Any] = {"strategy": "SPOT" if job.compute.spot else "STANDARD"}
-    if job.compute.max_runtime_s is not None:
-        scheduling["timeout"] = f"{job.compute.max_runtime_s}s"
+    scheduling: dict[str, Any] = {
+        "strategy": "SPOT" if job.compute.spot else "STANDARD",
+        "timeout": f"{time_limit_s(job)}s",
+    }
     if job.compute.spot or job.compute.nodes > 1:
         scheduling["restartJobOnWorkerRestart"] = True
     return scheduling

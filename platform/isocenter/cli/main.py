@@ -96,6 +96,9 @@ VERBS: Mapping[str, Verb | Group] = {
             "show": Verb("isocenter.cli.run.show:command", "One run: state, attempts, inputs, outputs."),
             "logs": Verb("isocenter.cli.run.logs:command", "Print a run's log."),
             "cancel": Verb("isocenter.cli.run.cancel:command", "Stop a run."),
+            "check": Verb(
+                "isocenter.cli.run.check:command", "Hold the rules for jobs against a request in a file."
+            ),
             "resume": Verb("isocenter.cli.run.resume:command", "Follow a run again to its end."),
         },
     ),

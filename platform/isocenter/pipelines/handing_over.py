@@ -7,6 +7,7 @@ from isocenter.audit import current_actor
 from isocenter.backends.patient import patiently
 from isocenter.compilers.spec import DATASET, EXECUTION, Place
 from isocenter.domain.audit_event import AuditEvent
+from isocenter.domain.run import new_run_id
 from isocenter.errors import InputError
 from isocenter.orchestrators.base import load_orchestrator
 from isocenter.pipelines.compilation import compile_pipeline
@@ -17,6 +18,7 @@ from isocenter.pipelines.runner import Runner
 from isocenter.pipelines.source_identity import training_identity
 from isocenter.pipelines.staging import stage, upload
 from isocenter.pipelines.training import TrainingPipeline
+from isocenter.policy import refuse_unless_kept
 from isocenter.targets import Target
 
 
@@ -44,7 +46,7 @@ class HandingOver:
 
         Raises:
             InputError: the target has no service for pipelines, or can't run this one.
-            PolicyError: the data may not leave their residency zone.
+            PolicyError: the data may not leave their residency zone, or the train job breaks a rule.
             IsocenterError: ingest or validation failed, or the service can't be reached.
         """
         descriptor = self.place.descriptor
@@ -60,6 +62,8 @@ class HandingOver:
         if len(results_so_far(self.pipeline.records, steps)) == len(steps):
             return None
         dataset = str(results["ingest"]["dataset"])
+        job = self.pipeline.train_job(results)
+        refuse_unless_kept(self.pipeline.launcher.plan(job, new_run_id()), descriptor)
         spec, compiled = compile_pipeline(self.pipeline.request, self.place, dataset)
         records = ExecutionRecords(self.pipeline.records.home)
         execution = records.open(
@@ -77,7 +81,7 @@ class HandingOver:
                 created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
         )
-        upload(stage(self.pipeline.train_job(results), self.pipeline.records.home, descriptor), descriptor)
+        upload(stage(job, self.pipeline.records.home, descriptor), descriptor)
         self._audit(execution)
         orchestrator = load_orchestrator(compiled.format, descriptor)
         parameters = {DATASET: dataset.removeprefix("sha256:"), EXECUTION: execution.id}

@@ -82,12 +82,18 @@ class JobLauncher:
             what the job left, where the job left it.
 
         Raises:
+            PolicyError: the request breaks a rule for jobs (:mod:`isocenter.policy`).
             JobFailedError: it ended without success; the message has its reason.
             InputError, IntegrityError, EnvironmentFaultError: the same, and its exit code said so.
             EnvironmentFaultError: the backend lost sight of it.
         """
         staged = stage(job, self.records.home, self.descriptor)
         submission = self.backend.plan(staged.job, run)
+        if self.descriptor is not None:
+            # Loaded here: a job on this machine is nobody else's affair, and waits for nothing.
+            from isocenter.policy import refuse_unless_kept
+
+            refuse_unless_kept(submission, self.descriptor)
         record = self.records.runs.create(
             run, staged.job, self.target, submission.digest, key, backend=self.backend.name
         )

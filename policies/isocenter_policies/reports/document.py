@@ -29,6 +29,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fix": rule.fix,
         "control": rule.control,
         "citations": [f"45 CFR {citation}" for citation in rule.citations],
+        "stack": finding.stack,
         "resource": finding.resource,
         "document": str(finding.document),
         "file": place.file if place else "",

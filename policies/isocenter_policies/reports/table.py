@@ -25,7 +25,8 @@ def print_table(result: ScanResult, threshold: Severity, console: Console) -> No
         _print_excused(finding, console)
     for file in result.files:
         console.print(
-            f"{file.path}: {file.resources} resources, {file.passed} checks passed, {file.failed} failed",
+            f"{file.path}: {file.resources} resources, {file.failed} failed, {file.excused} excused,"
+            f" {file.passed} passed",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
     console.print(_verdict(result, threshold), highlight=False, soft_wrap=True)
@@ -56,7 +57,8 @@ def _about(rule: RuleInfo) -> str:
 def _where(finding: Finding) -> str:
     place = f"\n  {finding.place}" if finding.place else ""
     detail = f"\n  {finding.detail}" if finding.detail else ""
-    return escape(f"{finding.resource}{place}{detail}")
+    stack = f"{finding.stack}: " if finding.stack else ""
+    return escape(f"{stack}{finding.resource}{place}{detail}")
 
 
 def _print_excused(finding: Finding, console: Console) -> None:
@@ -64,17 +66,19 @@ def _print_excused(finding: Finding, console: Console) -> None:
     assert exception is not None and exception.until is not None  # noqa: S101 - only valid ones excuse
     soon = "[yellow], soon[/]" if exception.until - date.today() < _SOON else ""
     console.print(
-        f"[dim]excused[/] {finding.rule.id} {escape(finding.resource)}: {escape(exception.reason)} "
-        f"({escape(exception.owner)}, until {exception.until}{soon})",
+        f"[dim]excused[/] {finding.rule.id} {escape(finding.stack)}: {escape(finding.resource)}:"
+        f" {escape(exception.reason)} (owner {escape(exception.owner)}, until {exception.until}{soon})",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 
 def _verdict(result: ScanResult, threshold: Severity) -> str:
     refused, opened = result.open(threshold), result.open()
-    counts = f"{len(result.catalogue.rules)} rules, {sum(f.passed + f.failed for f in result.files)} checks"
-    took = f"{counts}, {len(result.excused)} excused, {result.seconds:.1f} s"
+    counts = (
+        f"{len(result.catalogue.rules)} rules: {len(opened)} failed, {len(result.excused)} excused,"
+        f" {sum(file.passed for file in result.files)} passed, {result.seconds:.1f} s"
+    )
     if refused:
-        return f"[bold red]Refused:[/] {len(refused)} open findings ({took})."
+        return f"[bold red]Refused:[/] {len(refused)} open findings ({counts})."
     below = f" {len(opened)} open below {threshold};" if opened else ""
-    return f"[bold green]Passed:[/]{below} {took}."
+    return f"[bold green]Passed:[/]{below} {counts}."

@@ -53,7 +53,12 @@ _OPTIONS = (
     click.option(
         "--spot", is_flag=True, help="Interruptible machines; training resumes from its checkpoint."
     ),
-    click.option("--max-runtime", default="", metavar="TIME", help="Stop a job after this long, e.g. 6h."),
+    click.option(
+        "--max-runtime",
+        default="",
+        metavar="TIME",
+        help="Stop a job after this long, e.g. 6h.  [default: on a target, a day]",
+    ),
     click.option(
         "--image", default="", metavar="REF@sha256:...", help="Training image.  [default: the target's]"
     ),

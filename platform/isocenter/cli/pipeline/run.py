@@ -10,9 +10,13 @@ from isocenter.cli.output import json_option, print_json, print_yaml
 from isocenter.cli.pipeline.request_options import request_options
 
 if TYPE_CHECKING:
+    from isocenter.domain.submission import Submission
     from isocenter.home import Home
     from isocenter.pipelines.training_request import TrainingRequest
     from isocenter.targets import Target
+
+
+_REFUSED = 8
 
 
 @click.command(
@@ -25,7 +29,7 @@ Examples:
 
 Run the same command again after a stop of any kind: it continues. With nothing new it does nothing.
 Exit codes: 3 bad input, 4 the gate refused the model (nothing is registered), 5 a job failed,
-7 this machine lacks something, 130 interrupted."""
+7 this machine lacks something, 8 a rule for jobs refuses the request, 130 interrupted."""
 )
 @request_options
 @click.option(
@@ -55,6 +59,8 @@ def command(target: str, submit: bool, dry_run: bool, as_yaml: bool, as_json: bo
     if dry_run:
         planned = _plan_only(home, place, request)
         print_yaml(planned) if as_yaml else print_json(planned)
+        if planned["policy"] and planned["policy"]["refused"]:
+            raise click.exceptions.Exit(_REFUSED)
     elif submit:
         _submit(home, place, request, as_json)
     else:
@@ -118,5 +124,16 @@ def _plan_only(home: "Home", place: "Target", request: "TrainingRequest") -> Map
         "dataset_is_known": "images" in ingested,
         "digest": submission.digest,
         "estimated_cost": None if cost is None else asdict(cost),
+        "policy": _verdict(submission, place),
         "request": dict(submission.request),
     }
+
+
+def _verdict(submission: "Submission", place: "Target") -> Mapping[str, Any] | None:
+    """What the rules for jobs say; None for this machine, which no rule is about."""
+    descriptor = place.descriptor
+    if descriptor is None:
+        return None
+    from isocenter.policy import check
+
+    return check(submission, descriptor).as_json()
