@@ -10,9 +10,8 @@ from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
 from isocenter.errors import InputError
-from isocenter.home import Home
 from isocenter.pipelines.acceptance import Acceptance
-from isocenter.pipelines.training_request import TrainingRequest, source_identity
+from isocenter.pipelines.training_request import TrainingRequest
 
 
 class _Compute(BaseModel):
@@ -68,14 +67,14 @@ def as_document(request: TrainingRequest) -> dict[str, Any]:
     }
 
 
-def as_record(request: TrainingRequest, home: Home) -> dict[str, Any]:
+def as_record(request: TrainingRequest, fingerprint: str) -> dict[str, Any]:
     """``request`` as the store may keep it: folders can be named after patients, so a fingerprint stands for
     the source.
 
-    Raises:
-        InputError: there is nothing at the source.
+    Args:
+        request: what was asked.
+        fingerprint: :func:`~isocenter.pipelines.training_request.source_identity` of it.
     """
-    fingerprint = source_identity(request, home)
     return {**as_document(request), "source": "", "labels": None, "fingerprint": fingerprint}
 
 

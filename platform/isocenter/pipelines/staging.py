@@ -18,6 +18,7 @@ from isocenter.errors import IntegrityError, IsocenterError, PolicyError, Transi
 from isocenter.home import Home
 from isocenter.targets.descriptor import DeploymentDescriptor
 from isocenter.targets.file_system import target_files
+from isocenter.targets.quick_look import is_surely_there
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -72,15 +73,24 @@ def _place(path: Path, home: Home, descriptor: DeploymentDescriptor) -> str:
     return f"{bucket}/{kind}/{path.name}"
 
 
-def upload(staged: StagedJob, descriptor: DeploymentDescriptor) -> None:
-    """Copy the inputs of ``staged`` to its target, unless they are there.
+def missing(staged: StagedJob, descriptor: DeploymentDescriptor) -> Mapping[str, Path]:
+    """Those sources of ``staged`` that its target has not got yet.
+
+    Raises:
+        TransientFaultError: the target's storage can't be reached.
+    """
+    return {uri: path for uri, path in staged.sources.items() if not _is_there(uri, descriptor)}
+
+
+def upload(sources: Mapping[str, Path], descriptor: DeploymentDescriptor) -> None:
+    """Copy what :func:`missing` found to the target.
 
     The mark that a file set is whole is written last: an upload that was killed is done again.
 
     Raises:
         TransientFaultError: the target's storage can't be reached.
     """
-    for uri, source in staged.sources.items():
+    for uri, source in sources.items():
         _upload(source, uri, descriptor)
 
 
@@ -95,15 +105,22 @@ def upload_artifact(folder: Path, descriptor: DeploymentDescriptor) -> str:
         TransientFaultError: the target's storage can't be reached.
     """
     uri = f"{descriptor.buckets['models']}/artifacts/{folder.name}"
-    _upload(folder, uri, descriptor)
+    if not _is_there(uri, descriptor):
+        _upload(folder, uri, descriptor)
     return uri
+
+
+def _is_there(uri: str, descriptor: DeploymentDescriptor) -> bool:
+    if is_surely_there(descriptor, _mark(uri)):
+        return True
+    files = target_files(descriptor, uri)
+    with _explained(descriptor):
+        return bool(files.exists(_mark(uri)))
 
 
 def _upload(source: Path, uri: str, descriptor: DeploymentDescriptor) -> None:
     files = target_files(descriptor, uri)
     with _explained(descriptor):
-        if files.exists(_mark(uri)):
-            return
         for path in _to_copy(source):
             files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
         files.pipe_file(_mark(uri), b"")

@@ -35,8 +35,8 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
             # What fsspec has for gs:// asks a gRPC service for each bucket's kind; ours are flat.
             from gcsfs.core import GCSFileSystem
 
-            return GCSFileSystem(skip_instance_cache=True, **_options(descriptor, scheme, uri))
-        return fsspec.filesystem(scheme, skip_instance_cache=True, **_options(descriptor, scheme, uri))
+            return GCSFileSystem(skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
+        return fsspec.filesystem(scheme, skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
     except ImportError as error:
         if scheme not in EXTRAS:
             raise
@@ -61,8 +61,11 @@ def emulated_azure(address: str) -> str:
     return "".join(f"{name}={value};" for name, value in parts.items())
 
 
-def _options(descriptor: DeploymentDescriptor, scheme: str, uri: str) -> dict[str, Any]:
-    """Where an emulated target's buckets are; of a real one only what its address doesn't say elsewhere."""
+def storage_options(descriptor: DeploymentDescriptor, scheme: str, uri: str) -> dict[str, Any]:
+    """Where an emulated target's buckets are; of a real one only what its address doesn't say elsewhere.
+
+    In the words of the fsspec file system of ``scheme``.
+    """
     if scheme == "file":  # a mounted share
         return {"auto_mkdir": True}
     address = descriptor.endpoints.get(f"{descriptor.provider}-storage") or descriptor.endpoints.get(
