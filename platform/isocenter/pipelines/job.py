@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
@@ -25,7 +25,9 @@ from isocenter.errors import (
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.staging import fetch, missing, stage, upload
-from isocenter.targets.descriptor import DeploymentDescriptor
+
+if TYPE_CHECKING:
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
@@ -48,7 +50,7 @@ class JobLauncher:
     target: str
     records: Records
     observer: Observer
-    descriptor: DeploymentDescriptor | None = None
+    descriptor: "DeploymentDescriptor | None" = None
 
     def run_for(self, job: TrainingJob, key: str) -> RunId:
         """The run that began this step and did not end well, if it asks for the same; else a new one."""

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from isocenter.targets.descriptor import DeploymentDescriptor
 from isocenter.targets.file_system import storage_options
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from obstore.store import ClientConfig, S3Credential
 
+    from isocenter.targets.descriptor import DeploymentDescriptor
+
 _CONNECT_S, _READ_S = 5, 10
 
 
-def is_surely_there(descriptor: DeploymentDescriptor, uri: str) -> bool:
+def is_surely_there(descriptor: "DeploymentDescriptor", uri: str) -> bool:
     """True: the file is there. False: it isn't, or this can't tell; then the file system is to be asked.
 
     Args:
@@ -36,7 +37,7 @@ def is_surely_there(descriptor: DeploymentDescriptor, uri: str) -> bool:
         return False
 
 
-def _on_s3(descriptor: DeploymentDescriptor, uri: str, options: Mapping[str, Any]) -> bool:
+def _on_s3(descriptor: "DeploymentDescriptor", uri: str, options: Mapping[str, Any]) -> bool:
     from obstore import head
     from obstore.store import S3Store
 
@@ -87,7 +88,7 @@ class _Found:
         }
 
 
-def _on_gs(descriptor: DeploymentDescriptor, uri: str, options: Mapping[str, Any]) -> bool:
+def _on_gs(descriptor: "DeploymentDescriptor", uri: str, options: Mapping[str, Any]) -> bool:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud.storage import Client
 
@@ -101,7 +102,7 @@ def _on_gs(descriptor: DeploymentDescriptor, uri: str, options: Mapping[str, Any
     return bool(client.bucket(bucket).blob(name).exists(timeout=(_CONNECT_S, _READ_S), retry=None))
 
 
-def _on_azure(descriptor: DeploymentDescriptor, uri: str, options: Mapping[str, Any]) -> bool:
+def _on_azure(descriptor: "DeploymentDescriptor", uri: str, options: Mapping[str, Any]) -> bool:
     from azure.storage.blob import BlobClient
 
     parts = urlsplit(uri)
@@ -118,7 +119,7 @@ def _on_azure(descriptor: DeploymentDescriptor, uri: str, options: Mapping[str, 
         return bool(blob.exists())
 
 
-_ASK: Mapping[str, Callable[[DeploymentDescriptor, str, Mapping[str, Any]], bool]] = {
+_ASK: "Mapping[str, Callable[[DeploymentDescriptor, str, Mapping[str, Any]], bool]]" = {
     "s3": _on_s3,
     "gs": _on_gs,
     "abfs": _on_azure,
