@@ -2,8 +2,8 @@
 
     python bench/backends_bare.py DESCRIPTOR PLANNED NONCE
 
-Started by ``bench/backends.py``. Only how an emulator is entered (address, token) is taken from Isocenter. The
-descriptor's file stands for the constants at the top of a user's script; it isn't checked as Isocenter does.
+Started by ``bench/backends.py``. Only how an emulator is entered (address, token) is taken from Isocenter.
+The descriptor stands for the constants at the top of a user's script; it isn't checked as Isocenter does.
 """
 
 import io
