@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("moto", reason="LACKS: moto; pip install 'isocenter[aws-emulator]'")
+pytest.importorskip("obstore", reason="LACKS: obstore; pip install 'isocenter[aws]'")
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulators"))

@@ -28,7 +28,7 @@ def target(
 ) -> Iterator[DeploymentDescriptor]:
     cloud = request.param
     for package in NEEDS[cloud]:
-        pytest.importorskip(package, reason=f"LACKS: {package}; pip install 'isocenter[{cloud}-emulator]'")
+        pytest.importorskip(package, reason=f"LACKS: {package}; make setup EXTRAS={cloud},{cloud}-emulator")
     with emulator(cloud, tmp_path_factory.mktemp(cloud) / "store", ["/bin/true"]) as printed:
         yield load_descriptor(Path(printed["descriptor"]))
 
@@ -36,7 +36,8 @@ def target(
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeploymentDescriptor]:
     """A hospital's own object store: real as far as Isocenter knows, so its credentials come by the chain."""
-    pytest.importorskip("moto", reason="LACKS: moto; pip install 'isocenter[aws-emulator]'")
+    for package in NEEDS["aws"]:
+        pytest.importorskip(package, reason=f"LACKS: {package}; make setup EXTRAS=aws,aws-emulator")
     with emulator("aws", tmp_path_factory.mktemp("site") / "store", ["/bin/true"]) as printed:
         emulated = load_descriptor(Path(printed["descriptor"]))
         uri = f"{emulated.buckets['data']}/{MARK}"

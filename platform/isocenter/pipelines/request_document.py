@@ -14,8 +14,9 @@ from isocenter.pipelines.acceptance import Acceptance
 from isocenter.pipelines.training_request import TrainingRequest
 
 
+# Built when the first document is read: whoever only writes one needs neither.
 class _Compute(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     gpu: str | None = None
     gpu_count: int = 0
@@ -25,7 +26,7 @@ class _Compute(BaseModel):
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     source: Path
     labels: Path | None
