@@ -3,20 +3,20 @@
     python bench/backends_bare.py DESCRIPTOR PLANNED NONCE
 
 Started by ``bench/backends.py``. Only how an emulator is entered (address, token) is taken from Isocenter.
+The descriptor stands for the constants at the top of a user's script; it isn't checked as Isocenter does.
 """
 
 import io
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-
-from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
 
 MARK = "complete/datasets"
 
 
-def aws(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, nonce: str) -> None:
+def aws(target: Any, request: dict[str, Any], dataset: str, nonce: str) -> None:
     import boto3
 
     there = {"endpoint_url": target.endpoints["aws"], "region_name": target.region}
@@ -28,7 +28,7 @@ def aws(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, non
     )
 
 
-def gcp(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, nonce: str) -> None:
+def gcp(target: Any, request: dict[str, Any], dataset: str, nonce: str) -> None:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import aiplatform_v1, storage
 
@@ -45,7 +45,7 @@ def gcp(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, non
     jobs.create_custom_job(parent=request["parent"], custom_job=job)
 
 
-def azure(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, nonce: str) -> None:
+def azure(target: Any, request: dict[str, Any], dataset: str, nonce: str) -> None:
     from azure.ai.ml import load_job
     from azure.storage.blob import BlobServiceClient
 
@@ -59,7 +59,7 @@ def azure(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, n
     open_client(target).jobs.create_or_update(load_job(io.StringIO(json.dumps(job))))
 
 
-def kubernetes(target: DeploymentDescriptor, request: dict[str, Any], dataset: str, nonce: str) -> None:
+def kubernetes(target: Any, request: dict[str, Any], dataset: str, nonce: str) -> None:
     import boto3
 
     import kubernetes
@@ -78,7 +78,7 @@ def kubernetes(target: DeploymentDescriptor, request: dict[str, Any], dataset: s
 def main() -> None:
     """Start the job once more, under another name."""
     descriptor, planned, nonce = sys.argv[1:]
-    target = load_descriptor(Path(descriptor))
+    target = SimpleNamespace(**json.loads(Path(descriptor).read_text()))
     found = json.loads(Path(planned).read_text())
     start = {"aws": aws, "gcp": gcp, "azure": azure}.get(target.provider, kubernetes)
     start(target, found["request"], found["dataset"], nonce)

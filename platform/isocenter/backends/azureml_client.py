@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.backends.azureml_faults import explained
 from isocenter.errors import InputError
-from isocenter.targets.descriptor import DeploymentDescriptor
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
+
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 _CONNECT_S, _READ_S = 10.0, 60.0
 _PUBLIC_CLOUD = "AzureCloud"
@@ -28,7 +29,7 @@ _CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"
 _CHATTY = ("azure.ai.ml._utils._experimental", "azure.ai.ml._schema.core.fields")
 
 
-def open_client(descriptor: DeploymentDescriptor, *, read_timeout_s: float = _READ_S) -> "MLClient":
+def open_client(descriptor: "DeploymentDescriptor", *, read_timeout_s: float = _READ_S) -> "MLClient":
     """The SDK's client of a target's workspace. Nothing is asked yet.
 
     What fails is asked again above the backends, once for all: here, nothing is.
@@ -80,7 +81,7 @@ def _real() -> dict[str, Any]:
     return {"credential": DefaultAzureCredential(), "cloud": _PUBLIC_CLOUD}
 
 
-def _emulated(descriptor: DeploymentDescriptor) -> dict[str, Any]:
+def _emulated(descriptor: "DeploymentDescriptor") -> dict[str, Any]:
     """A cloud of its own at the emulator's address, over plain HTTP, with a token that is no secret."""
     from azure.core.credentials import AccessToken
     from azure.core.pipeline import PipelineRequest

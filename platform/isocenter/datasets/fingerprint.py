@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from isocenter.datasets.labels import check_classes
+from isocenter.datasets.class_names import check_classes
 from isocenter.datasets.labels_csv import read_bytes
 from isocenter.datasets.pseudonym import Pseudonyms
 from isocenter.datasets.reader_version import reader_version

@@ -25,7 +25,6 @@ from isocenter.datasets.ledger import Ledger, TilePlace, open_ledger
 from isocenter.datasets.pseudonym import Pseudonyms
 from isocenter.datasets.publication import (
     Content,
-    dataset_path,
     is_published,
     place,
     places_of_published,
@@ -33,7 +32,7 @@ from isocenter.datasets.publication import (
 )
 from isocenter.datasets.quarantine import FILE_NAME as QUARANTINE_NAME
 from isocenter.datasets.quarantine import Quarantined, Reason, count_reasons, quarantined, write_quarantine
-from isocenter.datasets.reader import open_dataset
+from isocenter.datasets.reader import dataset_path, open_dataset
 from isocenter.datasets.reader_version import reader_version
 from isocenter.datasets.record import SourceRecord
 from isocenter.datasets.selection import Selection, select

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from isocenter.datasets.class_names import check_classes
 from isocenter.datasets.labels_csv import Identifier, LabelRow, read_label_rows
 from isocenter.datasets.pseudonym import Pseudonyms
 from isocenter.datasets.quarantine import Reason
@@ -50,19 +51,6 @@ def open_labels(
     """
     check_classes(classes)
     return TableLabels.read(table, classes, pseudonyms) if table else FolderLabels.among(files, classes)
-
-
-def check_classes(classes: Sequence[str]) -> None:
-    """Refuse anything but two different, non-empty names.
-
-    Raises:
-        InputError: what the docstring says.
-    """
-    if len(classes) != 2 or len({name.strip().casefold() for name in classes} - {""}) != 2:
-        raise InputError(
-            "Two different class names are needed.",
-            hint="Name the negative class first: --classes normal,pneumonia",
-        )
 
 
 @dataclass(frozen=True)

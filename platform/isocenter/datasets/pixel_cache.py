@@ -1,16 +1,21 @@
-"""The pixel cache: tiles of one size in manifest order, memory-mapped. Decoded once, read every epoch."""
+"""The pixel cache: tiles of one size in manifest order, memory-mapped. Decoded once, read every epoch.
+
+numpy is imported where tiles are read or written: which sizes are there is told without it.
+"""
 
 import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from isocenter.datasets.chunk import open_tiles
-from isocenter.datasets.ledger import TilePlace
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from isocenter.datasets.ledger import TilePlace
 
 FOLDER = "pixels"
 
@@ -52,11 +57,13 @@ def cached_sizes(dataset: Path) -> list[int]:
     return sorted(int(path.stem) for path in (dataset / FOLDER).glob("*.npy") if path.stem.isdigit())
 
 
-def write_cache(path: Path, places: Sequence[TilePlace], size: int, reader: str) -> None:
+def write_cache(path: Path, places: "Sequence[TilePlace]", size: int, reader: str) -> None:
     """Write the tiles at ``places``, in their order, and the record beside them; one tile at a time.
 
     Written and not mapped: on a full disk a mapping ends the process, a write raises OSError.
     """
+    import numpy as np
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w+b") as stream:
         header = {"descr": "<u2", "fortran_order": False, "shape": (len(places), size, size)}
@@ -68,8 +75,10 @@ def write_cache(path: Path, places: Sequence[TilePlace], size: int, reader: str)
     record_path(path).write_text(record.model_dump_json())
 
 
-def _write_tiles(descriptor: int, start: int, places: Sequence[TilePlace], tile_bytes: int) -> None:
+def _write_tiles(descriptor: int, start: int, places: "Sequence[TilePlace]", tile_bytes: int) -> None:
     """Source file by source file: each is opened once."""
+    from isocenter.datasets.chunk import open_tiles
+
     by_path: dict[Path, list[tuple[int, int]]] = {}
     for position, place in enumerate(places):
         by_path.setdefault(place.path, []).append((place.row, position))
@@ -103,6 +112,8 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def open_cache(path: Path) -> NDArray[np.uint16]:
+def open_cache(path: Path) -> "NDArray[np.uint16]":
     """The tiles at ``path``, uint16 [images, size, size], memory-mapped for reading."""
+    from isocenter.datasets.chunk import open_tiles
+
     return open_tiles(path)

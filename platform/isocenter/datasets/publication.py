@@ -13,7 +13,7 @@ from isocenter import __version__
 from isocenter.datasets import manifest
 from isocenter.datasets.ledger import TilePlace
 from isocenter.datasets.pixel_cache import cache_path, is_whole, read_cache_record, record_path, write_cache
-from isocenter.datasets.reader import RECORD_NAME, Dataset, DatasetRecord, open_dataset
+from isocenter.datasets.reader import RECORD_NAME, Dataset, DatasetRecord, dataset_path, open_dataset
 from isocenter.domain.dataset import DatasetVersion
 from isocenter.errors import IntegrityError
 from isocenter.home import Home
@@ -40,11 +40,6 @@ class Content:
     places: Sequence[TilePlace]
     image_size: int
     reader: str
-
-
-def dataset_path(home: Home, digest: str) -> Path:
-    """The directory of the dataset with this digest (``sha256:...``)."""
-    return home.datasets / digest.removeprefix("sha256:")
 
 
 def is_published(home: Home, digest: str, image_size: int, reader: str) -> bool:

@@ -1,4 +1,7 @@
-"""Opening a dataset directory: what training and evaluation use. Needs numpy, pyarrow and pydantic only."""
+"""Opening a dataset directory: what training and evaluation use. Needs numpy, pyarrow and pydantic only.
+
+numpy and pyarrow are imported with the first array: that a dataset is there is told without them.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from isocenter.datasets import manifest
@@ -15,7 +16,11 @@ from isocenter.domain.dataset import DatasetVersion, Split
 from isocenter.errors import InputError, IntegrityError, NotFoundError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from isocenter.home import Home
 
 RECORD_NAME = "dataset.json"
 
@@ -77,13 +82,15 @@ class Dataset:
 
         return cached_sizes(self.path)
 
-    def pixels(self, size: int) -> NDArray[np.uint16]:
+    def pixels(self, size: int) -> "NDArray[np.uint16]":
         """Tiles uint16 [images, size, size], memory-mapped; row i belongs to row i of the table.
 
         Raises:
             NotFoundError: tiles of this size are not cached.
             IntegrityError: the cache doesn't fit the manifest.
         """
+        import numpy as np
+
         from isocenter.datasets.pixel_cache import cache_path, open_cache
 
         path = cache_path(self.path, size)
@@ -101,15 +108,19 @@ class Dataset:
             raise IntegrityError(f"The dataset's pixels of size {size} don't fit its manifest.")
         return tiles
 
-    def rows(self, split: Split | str) -> NDArray[np.int64]:
+    def rows(self, split: Split | str) -> "NDArray[np.int64]":
         """Row numbers of a split, ascending."""
+        import numpy as np
+
         return np.flatnonzero(self.column("split") == str(split)).astype(np.int64)
 
-    def column(self, name: str) -> NDArray[Any]:
+    def column(self, name: str) -> "NDArray[Any]":
         """A column as an array; unknown text is empty.
 
         Columns that may lack a number (``manifest.NULLABLE_COLUMNS``) are float64, NaN where it is unknown.
         """
+        import numpy as np
+
         values = np.asarray(self.table.column(name).to_numpy())
         return values.astype(np.float64) if name in manifest.NULLABLE_COLUMNS else values
 
@@ -136,6 +147,11 @@ class Dataset:
                     " written.",
                     hint=f"Remove {path}; the same command then reads them from the source again.",
                 )
+
+
+def dataset_path(home: "Home", digest: str) -> Path:
+    """The directory of the dataset with this digest (``sha256:...``)."""
+    return home.datasets / digest.removeprefix("sha256:")
 
 
 def open_dataset(path: Path) -> Dataset:

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 # The packages that turn compressed bytes into pixels, and pixels into tiles.
@@ -12,10 +13,11 @@ _PACKAGES = ("imagecodecs", "pillow")
 @cache
 def reader_version() -> str:
     """64 hex digits over the source of ``isocenter.imaging`` and the versions of the decoders."""
-    import isocenter.imaging
-
+    # Looked up, not imported: a fingerprint opens no image.
+    imaging = find_spec("isocenter.imaging")
+    assert imaging is not None and imaging.origin is not None  # noqa: S101 - of this package
     digest = hashlib.sha256()
-    for path in sorted(Path(isocenter.imaging.__file__).parent.glob("*.py")):
+    for path in sorted(Path(imaging.origin).parent.glob("*.py")):
         digest.update(path.read_bytes())
     for package in _PACKAGES:
         digest.update(f"{package} {_version(package)}\n".encode())

@@ -81,10 +81,14 @@ def survey(source: Path, *, leave_out: Path | None = None) -> SourceTree:
         InputError: ``source`` doesn't exist, is neither of the two, holds no file, or is an index that can't
             be read to its end.
     """
+    root, index = _resolve(source)
+    return _without(_collect(root, _indexed(index) if index else _walk(root)), leave_out)
+
+
+def _indexed(index: Path) -> Iterator[SourceFile | Problem]:
     from isocenter.datasets.dicomdir import referenced_files
 
-    root, index = _resolve(source)
-    return _without(_collect(root, iter(referenced_files(index)) if index else _walk(root)), leave_out)
+    yield from referenced_files(index)
 
 
 def _resolve(source: Path) -> tuple[Path, Path | None]:

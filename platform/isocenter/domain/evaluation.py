@@ -1,4 +1,7 @@
-"""The EvaluationReport that ``evaluate`` writes and gate, card and registry read (``evaluation.json``)."""
+"""The EvaluationReport that ``evaluate`` writes and gate, card and registry read (``evaluation.json``).
+
+The models are built when the first report is read: whoever starts a job needs none of them.
+"""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +19,7 @@ class Estimate(BaseModel):
     where too few resamples had both classes, or where no error was seen and no exact bound is known.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     value: float | None
     low: float | None = None
@@ -31,7 +34,7 @@ MetricName = Literal[
 class SplitCounts(BaseModel):
     """How much a split holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     images: int
     patients: int
@@ -41,7 +44,7 @@ class SplitCounts(BaseModel):
 class SliceReport(BaseModel):
     """The metrics of one subgroup of the test images."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     attribute: str = Field(description="sex, age_band, scanner or view")
     value: str = Field(description="empty where the header did not say")
@@ -55,7 +58,7 @@ class SliceReport(BaseModel):
 class Decision(BaseModel):
     """How a logit becomes a calibrated score and a decision; chosen on validation images only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     temperature: float = Field(gt=0, description="score = sigmoid(logit / temperature)")
     threshold: float = Field(ge=0, le=1, description="positive when score >= threshold")
@@ -81,7 +84,7 @@ class Decision(BaseModel):
 class EvaluationReport(BaseModel):
     """What a model did on the test images, and how sure we are of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     schema_version: Literal[1] = 1
     dataset_digest: str

@@ -129,11 +129,17 @@ def _read(path: Path) -> PipelineExecution:
         raise InputError(f"The record {path} of a pipeline can't be read.") from error
 
 
-def remember_local(home: Home, request: TrainingRequest, target: str) -> PipelineExecution:
+def remember_local(home: Home, request: TrainingRequest, target: str, fingerprint: str) -> PipelineExecution:
     """Keep that a pipeline is run from here, once for the same request and target, so that its steps can be
     shown.
+
+    Args:
+        home: the store.
+        request: what was asked.
+        target: name of where its jobs run.
+        fingerprint: of the request's source and labels.
     """
-    record = as_record(request, home)
+    record = as_record(request, fingerprint)
     wanted = PipelineExecution(
         id=new_execution_id(),
         model=request.name,

@@ -16,7 +16,7 @@ from isocenter.pipelines.one_step import results_so_far
 from isocenter.pipelines.request_document import as_record
 from isocenter.pipelines.runner import Runner
 from isocenter.pipelines.source_identity import training_identity
-from isocenter.pipelines.staging import stage, upload
+from isocenter.pipelines.staging import missing, stage, upload
 from isocenter.pipelines.training import TrainingPipeline
 from isocenter.policy import refuse_unless_kept
 from isocenter.targets import Target
@@ -73,7 +73,7 @@ class HandingOver:
                 pipeline=spec.name,
                 target=self.place.name,
                 format=compiled.format,
-                request=as_record(self.pipeline.request, self.pipeline.records.home),
+                request=as_record(self.pipeline.request, self.pipeline.fingerprint),
                 dataset=dataset,
                 code=training_identity(),
                 keys={step.name: step.cache_key for step in spec.steps if step.place is not Place.SITE},
@@ -81,7 +81,8 @@ class HandingOver:
                 created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
         )
-        upload(stage(job, self.pipeline.records.home, descriptor), descriptor)
+        staged = stage(job, self.pipeline.records.home, descriptor)
+        upload(missing(staged, descriptor), descriptor)
         self._audit(execution)
         orchestrator = load_orchestrator(compiled.format, descriptor)
         parameters = {DATASET: dataset.removeprefix("sha256:"), EXECUTION: execution.id}

@@ -5,10 +5,10 @@ All that is the same for every backend is here, once.
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
@@ -24,8 +24,10 @@ from isocenter.errors import (
 )
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
-from isocenter.pipelines.staging import fetch, stage, upload
-from isocenter.targets.descriptor import DeploymentDescriptor
+from isocenter.pipelines.staging import fetch, missing, stage, upload
+
+if TYPE_CHECKING:
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
@@ -48,7 +50,7 @@ class JobLauncher:
     target: str
     records: Records
     observer: Observer
-    descriptor: DeploymentDescriptor | None = None
+    descriptor: "DeploymentDescriptor | None" = None
 
     def run_for(self, job: TrainingJob, key: str) -> RunId:
         """The run that began this step and did not end well, if it asks for the same; else a new one."""
@@ -66,7 +68,14 @@ class JobLauncher:
         """
         return self.backend.plan(stage(job, self.records.home, self.descriptor).job, run)
 
-    def finish(self, step: str, job: TrainingJob, run: RunId, key: str) -> Sequence[Artifact]:
+    def finish(
+        self,
+        step: str,
+        job: TrainingJob,
+        run: RunId,
+        key: str,
+        check: Callable[[], None] = lambda: None,
+    ) -> Sequence[Artifact]:
         """Start ``job`` as ``run``, or go on with it, and wait for its end.
 
         The run is recorded as succeeded by :meth:`settle`, after its outputs are safe: until then, a pipeline
@@ -77,6 +86,8 @@ class JobLauncher:
             job: what to run.
             run: from :meth:`run_for`.
             key: the step's key.
+            check: raises where the job must not read its inputs as they are in this store; called where it
+                reads them here, or they are about to be copied to its target.
 
         Returns:
             what the job left, where the job left it.
@@ -94,11 +105,14 @@ class JobLauncher:
             from isocenter.policy import refuse_unless_kept
 
             refuse_unless_kept(submission, self.descriptor)
+        to_copy = {} if self.descriptor is None else missing(staged, self.descriptor)
+        if self.descriptor is None or to_copy:
+            check()
         record = self.records.runs.create(
             run, staged.job, self.target, submission.digest, key, backend=self.backend.name
         )
         if self.descriptor is not None:
-            upload(staged, self.descriptor)
+            upload(to_copy, self.descriptor)
         handle = self.backend.submit(submission)
         self.records.runs.add_attempt(run, handle)
         self.observer.job_found(step, run, resumed=bool(record.attempts))

@@ -37,7 +37,7 @@ def job_step(
         inputs: what decides the result; see :class:`Step`.
         publishes: which of the job's outputs (``model``, ``output``) to publish as what; each must be there.
         subject: see :class:`Step`.
-        check: raises where the job must not start; called only when the step is not cached.
+        check: raises where the inputs in this store must not be read; see :meth:`JobLauncher.finish`.
 
     The step's outputs are ``run`` and, under the name of each published output, ``digest`` and ``size``.
     """
@@ -47,8 +47,8 @@ def job_step(
         return launcher.run_for(job(results), key)
 
     def action(execution: Execution) -> Outputs:
-        check(execution.results)
-        left = launcher.finish(name, job(execution.results), execution.run, execution.key)
+        results = execution.results
+        left = launcher.finish(name, job(results), execution.run, execution.key, check=lambda: check(results))
         with workspace(launcher.records.home, execution.key) as folder:
             published = _publish(store, name, launcher.collect(left, folder), publishes)
         return {"run": execution.run, **published}

@@ -84,7 +84,7 @@ class Registration:
     def _card(self, results: Results, evaluation: EvaluationReport) -> "ModelCard":
         from isocenter.cards import build_card
         from isocenter.datasets import open_dataset, summarise
-        from isocenter.datasets.publication import dataset_path
+        from isocenter.datasets.reader import dataset_path
 
         dataset = open_dataset(dataset_path(self.records.home, results["ingest"]["dataset"]))
         request = self.request

@@ -10,13 +10,13 @@ from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
 from isocenter.errors import InputError
-from isocenter.home import Home
 from isocenter.pipelines.acceptance import Acceptance
-from isocenter.pipelines.training_request import TrainingRequest, source_identity
+from isocenter.pipelines.training_request import TrainingRequest
 
 
+# Built when the first document is read: whoever only writes one needs neither.
 class _Compute(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     gpu: str | None = None
     gpu_count: int = 0
@@ -26,7 +26,7 @@ class _Compute(BaseModel):
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     source: Path
     labels: Path | None
@@ -68,14 +68,14 @@ def as_document(request: TrainingRequest) -> dict[str, Any]:
     }
 
 
-def as_record(request: TrainingRequest, home: Home) -> dict[str, Any]:
+def as_record(request: TrainingRequest, fingerprint: str) -> dict[str, Any]:
     """``request`` as the store may keep it: folders can be named after patients, so a fingerprint stands for
     the source.
 
-    Raises:
-        InputError: there is nothing at the source.
+    Args:
+        request: what was asked.
+        fingerprint: :func:`~isocenter.pipelines.training_request.source_identity` of it.
     """
-    fingerprint = source_identity(request, home)
     return {**as_document(request), "source": "", "labels": None, "fingerprint": fingerprint}
 
 

@@ -16,11 +16,13 @@ from isocenter.domain.artifact import Artifact
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import IntegrityError, IsocenterError, PolicyError, TransientFaultError
 from isocenter.home import Home
-from isocenter.targets.descriptor import DeploymentDescriptor
 from isocenter.targets.file_system import target_files
+from isocenter.targets.quick_look import is_surely_there
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 # What of a dataset a job doesn't read: files set aside, and counts of the ingest.
 _KEPT_AT_HOME = frozenset(("quarantine.parquet", "ingest.json"))
@@ -42,7 +44,7 @@ class StagedJob:
     sources: Mapping[str, Path]
 
 
-def stage(job: TrainingJob, home: Home, descriptor: DeploymentDescriptor | None) -> StagedJob:
+def stage(job: TrainingJob, home: Home, descriptor: "DeploymentDescriptor | None") -> StagedJob:
     """What ``job`` becomes on a target; nothing is copied.
 
     Args:
@@ -66,25 +68,34 @@ def stage(job: TrainingJob, home: Home, descriptor: DeploymentDescriptor | None)
     return StagedJob(replace(job, inputs=places), sources)
 
 
-def _place(path: Path, home: Home, descriptor: DeploymentDescriptor) -> str:
+def _place(path: Path, home: Home, descriptor: "DeploymentDescriptor") -> str:
     kind = "datasets" if path.is_relative_to(home.datasets) else "artifacts"
     bucket = descriptor.buckets["data" if kind == "datasets" else "models"]
     return f"{bucket}/{kind}/{path.name}"
 
 
-def upload(staged: StagedJob, descriptor: DeploymentDescriptor) -> None:
-    """Copy the inputs of ``staged`` to its target, unless they are there.
+def missing(staged: StagedJob, descriptor: "DeploymentDescriptor") -> Mapping[str, Path]:
+    """Those sources of ``staged`` that its target has not got yet.
+
+    Raises:
+        TransientFaultError: the target's storage can't be reached.
+    """
+    return {uri: path for uri, path in staged.sources.items() if not _is_there(uri, descriptor)}
+
+
+def upload(sources: Mapping[str, Path], descriptor: "DeploymentDescriptor") -> None:
+    """Copy what :func:`missing` found to the target.
 
     The mark that a file set is whole is written last: an upload that was killed is done again.
 
     Raises:
         TransientFaultError: the target's storage can't be reached.
     """
-    for uri, source in staged.sources.items():
+    for uri, source in sources.items():
         _upload(source, uri, descriptor)
 
 
-def upload_artifact(folder: Path, descriptor: DeploymentDescriptor) -> str:
+def upload_artifact(folder: Path, descriptor: "DeploymentDescriptor") -> str:
     """Copy a published artifact to a target's bucket of models, unless it is there; its URI.
 
     Args:
@@ -95,15 +106,22 @@ def upload_artifact(folder: Path, descriptor: DeploymentDescriptor) -> str:
         TransientFaultError: the target's storage can't be reached.
     """
     uri = f"{descriptor.buckets['models']}/artifacts/{folder.name}"
-    _upload(folder, uri, descriptor)
+    if not _is_there(uri, descriptor):
+        _upload(folder, uri, descriptor)
     return uri
 
 
-def _upload(source: Path, uri: str, descriptor: DeploymentDescriptor) -> None:
+def _is_there(uri: str, descriptor: "DeploymentDescriptor") -> bool:
+    if is_surely_there(descriptor, _mark(uri)):
+        return True
     files = target_files(descriptor, uri)
     with _explained(descriptor):
-        if files.exists(_mark(uri)):
-            return
+        return bool(files.exists(_mark(uri)))
+
+
+def _upload(source: Path, uri: str, descriptor: "DeploymentDescriptor") -> None:
+    files = target_files(descriptor, uri)
+    with _explained(descriptor):
         for path in _to_copy(source):
             files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
         files.pipe_file(_mark(uri), b"")
@@ -121,7 +139,7 @@ def _to_copy(source: Path) -> Iterator[Path]:
             yield path
 
 
-def fetch(artifact: Artifact, folder: Path, descriptor: DeploymentDescriptor | None) -> Path:
+def fetch(artifact: Artifact, folder: Path, descriptor: "DeploymentDescriptor | None") -> Path:
     """The files of what a job left, in a directory here.
 
     Args:
@@ -178,7 +196,7 @@ def unpack(packed: Path, target: Path) -> None:
 
 
 @contextmanager
-def _explained(descriptor: DeploymentDescriptor) -> Iterator[None]:
+def _explained(descriptor: "DeploymentDescriptor") -> Iterator[None]:
     """Storage faults as ours: they may pass, and the same command continues."""
     try:
         yield

@@ -1,6 +1,7 @@
 """The six steps from DICOM to a registered model: ingest, validate, train, evaluate, gate, register."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ class TrainingPipeline:
             Registration(self.request, self.records, self._mirror_to).step(),
         )
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the request's source and labels, looked at once: what is recorded is what is ingested.
+
+        Raises:
+            InputError: there is nothing at the source, or the labels can't be read.
+        """
+        return source_identity(self.request, self.records.home)
+
     @property
     def _mirror_to(self) -> str | None:
         """A deployed target has a registry of its own; this machine has not."""
@@ -76,7 +86,7 @@ class TrainingPipeline:
         )
 
     def _ingest_inputs(self, _: Results) -> dict[str, Any]:
-        return {"fingerprint": source_identity(self.request, self.records.home)}
+        return {"fingerprint": self.fingerprint}
 
     def _ingest(self, _: Execution) -> Outputs:
         from isocenter.datasets import Progress, ingest
@@ -121,7 +131,7 @@ class TrainingPipeline:
 
     def dataset_path(self, ingested: Outputs) -> Path:
         """The directory of the DatasetVersion that ingest made."""
-        from isocenter.datasets.publication import dataset_path
+        from isocenter.datasets.reader import dataset_path
 
         return dataset_path(self.records.home, ingested["dataset"])
 
@@ -164,7 +174,10 @@ class TrainingPipeline:
         }
 
     def _check_dataset(self, results: Results) -> None:
-        """The pixels that a job is about to read are those of the digest that its result will carry."""
+        """The pixels that a job will read are those of the digest that its result will carry.
+
+        What a target has got was checked before it was copied.
+        """
         from isocenter.datasets import open_dataset
 
         open_dataset(self.dataset_path(results["ingest"])).verify(self.request.plan.image_size)

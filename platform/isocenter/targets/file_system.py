@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from isocenter.errors import EnvironmentFaultError
-from isocenter.targets.descriptor import DeploymentDescriptor
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from isocenter.targets.descriptor import DeploymentDescriptor
 
 # URI scheme -> the extra that brings its file system.
 EXTRAS: Mapping[str, str] = {"s3": "aws", "gs": "gcp", "abfs": "azure", "abfss": "azure"}
@@ -16,7 +17,7 @@ EXTRAS: Mapping[str, str] = {"s3": "aws", "gs": "gcp", "abfs": "azure", "abfss":
 _AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSystem":
+def target_files(descriptor: "DeploymentDescriptor", uri: str) -> "AbstractFileSystem":
     """The file system of ``uri``, with the credentials of the SDK's standard chain.
 
     Args:
@@ -35,8 +36,8 @@ def target_files(descriptor: DeploymentDescriptor, uri: str) -> "AbstractFileSys
             # What fsspec has for gs:// asks a gRPC service for each bucket's kind; ours are flat.
             from gcsfs.core import GCSFileSystem
 
-            return GCSFileSystem(skip_instance_cache=True, **_options(descriptor, scheme, uri))
-        return fsspec.filesystem(scheme, skip_instance_cache=True, **_options(descriptor, scheme, uri))
+            return GCSFileSystem(skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
+        return fsspec.filesystem(scheme, skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
     except ImportError as error:
         if scheme not in EXTRAS:
             raise
@@ -61,8 +62,11 @@ def emulated_azure(address: str) -> str:
     return "".join(f"{name}={value};" for name, value in parts.items())
 
 
-def _options(descriptor: DeploymentDescriptor, scheme: str, uri: str) -> dict[str, Any]:
-    """Where an emulated target's buckets are; of a real one only what its address doesn't say elsewhere."""
+def storage_options(descriptor: "DeploymentDescriptor", scheme: str, uri: str) -> dict[str, Any]:
+    """Where an emulated target's buckets are; of a real one only what its address doesn't say elsewhere.
+
+    In the words of the fsspec file system of ``scheme``.
+    """
     if scheme == "file":  # a mounted share
         return {"auto_mkdir": True}
     address = descriptor.endpoints.get(f"{descriptor.provider}-storage") or descriptor.endpoints.get(

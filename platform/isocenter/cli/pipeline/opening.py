@@ -1,10 +1,9 @@
 """A pipeline on a target, ready to run: what the verbs share."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
-
-from isocenter.cli.output import progress_console
 
 if TYPE_CHECKING:
     from isocenter.home import Home
@@ -40,10 +39,20 @@ def watched_pipeline(
     home: "Home", place: "Target", request: "TrainingRequest"
 ) -> "Iterator[tuple[TrainingPipeline, Runner]]":
     """The same with its runner, shown on the terminal while it runs."""
-    from isocenter.cli.pipeline.watching import TerminalObserver
     from isocenter.pipelines.runner import Runner
     from isocenter.pipelines.training import PIPELINE
 
-    with TerminalObserver(progress_console()) as observer:
+    with _observer() as observer:
         pipeline = open_pipeline(home, place, request, observer)
         yield pipeline, Runner(pipeline.records, observer, PIPELINE)
+
+
+def _observer() -> "AbstractContextManager[Observer]":
+    if not sys.stderr.isatty():  # a bar's library takes long to load, and nobody would see one
+        from isocenter.cli.pipeline.lines import LineObserver
+
+        return nullcontext(LineObserver())
+    from isocenter.cli.output import progress_console
+    from isocenter.cli.pipeline.watching import TerminalObserver
+
+    return TerminalObserver(progress_console())

@@ -1,6 +1,6 @@
 """The options that say what to train on what: the same for every verb that runs or writes the pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,7 +102,6 @@ def build_request(
     Raises:
         InputError, click.BadParameter: one of them is wrong.
     """
-    from isocenter.cards import read_card_file
     from isocenter.cli.pipeline.plan_override import override
     from isocenter.domain.training_plan import load_plan, parse_plan
     from isocenter.pipelines.acceptance import load_acceptance
@@ -121,13 +120,19 @@ def build_request(
         name=check_model_name(name),
         plan=parse_plan(changed, source=plan),
         acceptance=load_acceptance(acceptance),
-        card={} if card is None else read_card_file(card),
+        card={} if card is None else _card(card),
         threshold_rule=check_threshold_rule(threshold_rule),
         threads=threads,
         processes=processes,
         compute=_compute(gpu, nodes, spot, max_runtime),
         image=image or None,
     )
+
+
+def _card(path: Path) -> Mapping[str, Any]:
+    from isocenter.cards import read_card_file
+
+    return read_card_file(path)
 
 
 def _compute(gpu: str, nodes: int, spot: bool, max_runtime: str) -> "Compute":

@@ -1,6 +1,6 @@
 """``isocenter pipeline run``: from a folder of DICOM X-rays to a registered model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from isocenter.cli.pipeline.request_options import request_options
 if TYPE_CHECKING:
     from isocenter.domain.submission import Submission
     from isocenter.home import Home
+    from isocenter.pipelines.step import StepResult
     from isocenter.pipelines.training_request import TrainingRequest
     from isocenter.targets import Target
 
@@ -68,17 +69,22 @@ def command(target: str, submit: bool, dry_run: bool, as_yaml: bool, as_json: bo
 
 
 def _run(home: "Home", place: "Target", request: "TrainingRequest", as_json: bool) -> None:
-    from isocenter.cli.carrying import carry_now
     from isocenter.cli.pipeline.opening import watched_pipeline
-    from isocenter.cli.pipeline.summary import print_summary
     from isocenter.pipelines.executions import remember_local
+
+    with watched_pipeline(home, place, request) as (pipeline, runner):
+        remember_local(home, request, place.name, pipeline.fingerprint)
+        results = runner.run(pipeline.steps())
+    _tell(home, place, request.name, results, as_json)
+
+
+def _tell(home: "Home", place: "Target", name: str, results: "Sequence[StepResult]", as_json: bool) -> None:
+    from isocenter.cli.carrying import carry_now
+    from isocenter.cli.pipeline.summary import print_summary
     from isocenter.pipelines.summary import summarise
     from isocenter.registry.opening import open_registry
 
-    remember_local(home, request, place.name)
-    with watched_pipeline(home, place, request) as (pipeline, runner):
-        results = runner.run(pipeline.steps())
-    summary = summarise(home, request.name, results)
+    summary = summarise(home, name, results)
     summary["mirrors"] = [] if place.descriptor is None else carry_now(home, open_registry(home))
     if as_json:
         print_json(summary)

@@ -73,8 +73,8 @@ def _at_site(name: str, request: "TrainingRequest", target: str) -> None:
 
     home = open_home()
     place = find_target(home, target)
-    remember_local(home, request, place.name)
     with watched_pipeline(home, place, request) as (pipeline, runner):
+        remember_local(home, request, place.name, pipeline.fingerprint)
         result = run_one_step(runner, pipeline.steps(), name)
     click.echo(f"{result.name}: {result.state}, key {result.key}")
 

@@ -30,7 +30,7 @@ class _Time(ProgressColumn):
 class TerminalObserver:
     """Shows a pipeline on ``console``; used as a context manager, so that the bar is taken away at the end.
 
-    Where the console is no terminal, no bar is drawn: one line a step begun, waited for or ended.
+    Where the output is no terminal, :class:`~isocenter.cli.pipeline.lines.LineObserver` does it.
     """
 
     def __init__(self, console: Console) -> None:
@@ -43,7 +43,6 @@ class TerminalObserver:
             TextColumn("[dim]{task.fields[figures]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
 
@@ -61,8 +60,6 @@ class TerminalObserver:
     def step_started(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         self._task = self._bar.add_task(step, total=None, count="", left=None, figures="")
-        if not self._console.is_terminal:
-            self._console.print(f"{step} ...")
 
     def step_waiting(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
