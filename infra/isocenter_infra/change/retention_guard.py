@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from isocenter.errors import PolicyError
@@ -65,10 +66,21 @@ def _shortened(resource: Mapping[str, Any]) -> Iterator[str]:
         # What is destroyed with all it holds is guarded by its protection.
         return
     new = dict(_kept(change.get("after") or {}))
-    for path, (old_length, old_words) in _kept(change["before"]):
+    for path, (old_length, old_words) in _kept(_without(change["before"], change.get("after_unknown"))):
         length, words = new.get(path, (0, "none"))
         if length < old_length:
             yield f"{resource['address']}: {path} {old_words} → {words}"
+
+
+def _without(value: Any, unknown: Any) -> Any:
+    """``value`` less what only the apply will tell: the cloud chooses that, and not the stack."""
+    if unknown is True:
+        return None
+    if isinstance(value, Mapping) and isinstance(unknown, Mapping):
+        return {name: _without(part, unknown.get(name)) for name, part in value.items()}
+    if isinstance(value, list) and isinstance(unknown, list):
+        return [_without(part, mark) for part, mark in zip_longest(value, unknown[: len(value)])]
+    return value
 
 
 def _kept(value: Any, path: str = "") -> Iterator[tuple[str, tuple[float, str]]]:

@@ -1,4 +1,7 @@
-"""After an apply that was interrupted: a plan tells, a deploy goes on. By the real Terraform."""
+"""Plans by the real Terraform, of a stack that needs no cloud.
+
+After an apply that was interrupted a plan tells, and a deploy goes on; a shorter retention is refused.
+"""
 
 import fcntl
 import json
@@ -13,7 +16,7 @@ from infra_examples import example
 from isocenter.errors import EnvironmentFaultError, JobFailedError, PolicyError
 from isocenter_infra.change.check import Checked
 from isocenter_infra.change.intent import Intent
-from isocenter_infra.change.plan import SavedPlan, make_plan
+from isocenter_infra.change.plan import SavedPlan, load_plan, make_plan
 from isocenter_infra.change.policy_scan import PolicyResult
 from isocenter_infra.terraform.binary import environment, find_terraform
 from isocenter_infra.terraform.workspace import Workspace
@@ -53,12 +56,24 @@ def interrupted(workspace: Workspace, document: Document) -> bytes:
     return (workspace.folder / "terraform.tfstate").read_bytes()
 
 
-def plan(workspace: Workspace, document: Document, said: list[str], *, to_apply: bool) -> SavedPlan:
+def an_intent(workspace: Workspace, *, protect: bool = True) -> Intent:
+    return Intent(example("aws"), workspace.folder, workspace.folder / "out", protect=protect)
+
+
+def plan(
+    workspace: Workspace, document: Document, said: list[str], *, to_apply: bool, protect: bool = True
+) -> SavedPlan:
     passed = PolicyResult(passed=True, checks=1, findings=())
     checked = Checked(document, workspace.folder / "cdk.tf.json", (), (), passed)
-    intent = Intent(example("aws"), workspace.folder, workspace.folder / "out")
     return make_plan(
-        intent, checked, document, {}, workspace, said.append, lambda message: None, to_apply=to_apply
+        an_intent(workspace, protect=protect),
+        checked,
+        document,
+        {},
+        workspace,
+        said.append,
+        lambda message: None,
+        to_apply=to_apply,
     )
 
 
@@ -134,3 +149,26 @@ def test_a_plan_takes_no_lock_and_an_apply_does(workspace: Workspace) -> None:
         assert plan(workspace, document, [], to_apply=False).is_empty
         with pytest.raises(EnvironmentFaultError, match="the state is locked"):
             plan(workspace, document, [], to_apply=True)
+
+
+def kept_for(days: int) -> Document:
+    return {"resource": {"terraform_data": {"log": {"input": {"retention_in_days": days}}}}}
+
+
+@pytest.mark.parametrize("to_apply", [False, True])
+def test_a_shorter_retention_is_not_planned(workspace: Workspace, to_apply: bool) -> None:
+    workspace.apply(plan(workspace, kept_for(2922), [], to_apply=True).file, lambda message: None)
+    with pytest.raises(PolicyError, match=r"terraform_data.log: input.retention_in_days 2922 → 2557\."):
+        plan(workspace, kept_for(2557), [], to_apply=to_apply)
+    longer = plan(workspace, kept_for(3288), [], to_apply=to_apply)
+    assert longer.record.changes["update"] == 1
+    # A forced destroy lifts the protection first, with whatever the settings say by then.
+    assert plan(workspace, kept_for(2557), [], to_apply=True, protect=False).record.changes["update"] == 1
+
+
+def test_a_plan_with_a_shorter_retention_is_not_taken_up_either(workspace: Workspace) -> None:
+    """Somebody made it without our check, and has its digest approved."""
+    workspace.apply(plan(workspace, kept_for(2922), [], to_apply=True).file, lambda message: None)
+    saved = plan(workspace, kept_for(2557), [], to_apply=False, protect=False)
+    with pytest.raises(PolicyError, match="2922 → 2557"):
+        load_plan(saved.folder, target=saved.record.target, digest=saved.record.digest, show=workspace.show)
