@@ -36,7 +36,7 @@ def progress(
     """
     console = progress_console()
     if console.is_terminal:
-        with _bar(title) as show:
+        with _bar(title, total) as show:
             yield _follow(show, total)
     else:
         yield _follow(_silent if quiet else _lines(title, clock), total)
@@ -65,12 +65,12 @@ def _planned(changes: Mapping[str, Any]) -> int:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[_Show]:
+def _bar(title: str, total: int | None) -> Iterator[_Show]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=progress_console(), transient=True) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(title, total=total)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
