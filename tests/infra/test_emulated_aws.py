@@ -6,6 +6,7 @@ changed by hand, tampered with, destroyed.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -153,6 +154,7 @@ def test_deployed_again_it_ends_whole(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert "Left out: the emulator can't hold it" in done.stdout
     assert "A second plan is empty." in done.stderr
+    assert re.search(r"Applying: \d+ of \d+ resources", done.stderr), "a log shows that something moves"
     assert f"Deployed {NAME}-emulated" in done.stdout
     descriptor = json.loads(place.descriptor.read_bytes())
     assert descriptor["buckets"]["data"] == "s3://aws-example-123456789012-data"
@@ -235,11 +237,17 @@ def test_a_reviewed_plan_is_applied_and_an_older_one_refused(place: Place) -> No
     planned = place.run("plan", "--json")
     assert planned.returncode == 0, planned.stderr
     reviewed = json.loads(planned.stdout)
+    (argument,) = reviewed["resources"][0]["arguments"]
+    assert (argument["path"], argument["forces_replacement"]) == ("endpoint", True)
+    assert (argument["old"], argument["new"]) == ("security@hospital.example", "alarms@hospital.example")
+    line = "`endpoint: security@hospital.example → alarms@hospital.example` **forces replacement**"
+    assert line in (place.plan / "plan.md").read_text()
     assert {each["address"].split(".")[0] for each in reviewed["resources"]} == {"aws_sns_topic_subscription"}
     kept = place.root / "kept"
     shutil.copytree(place.plan, kept)
     applied = place.run("deploy", "--plan", place.plan, "--digest", reviewed["digest"], "--auto-approve")
     assert applied.returncode == 0, applied.stderr
+    assert "endpoint: security@hospital.example → alarms@hospital.example" in applied.stdout
 
     shutil.rmtree(place.plan)
     shutil.copytree(kept, place.plan)
@@ -257,6 +265,63 @@ def test_a_reviewed_plan_is_applied_and_an_older_one_refused(place: Place) -> No
     change_settings(place, "monthly: 6000", "monthly: 5000")
 
 
+def state_versions(place: Place) -> list[tuple[str, str]]:
+    """All that was ever written to the states' bucket, locks and deletions too."""
+    listed = place.client("s3").list_object_versions(Bucket="aws-example-123456789012-tfstate")
+    found = [*listed["Versions"], *listed.get("DeleteMarkers", ())]
+    return sorted((each["Key"], each["VersionId"]) for each in found)
+
+
+def test_a_plan_and_a_look_for_drift_write_nothing(place: Place) -> None:
+    """A pull request's role can only read: no state, no lock."""
+    before = state_versions(place)
+    assert place.run("plan").returncode == 0
+    assert place.run("drift").returncode in (0, 6)
+    assert state_versions(place) == before
+
+
+def test_after_an_unsaved_state_no_older_plan_is_applied(place: Place) -> None:
+    """As where the states' bucket couldn't be reached at the end of an apply."""
+    folder = place.root / "out" / "emulated" / "stacks" / NAME
+    keys = {"AWS_ACCESS_KEY_ID": "emulated", "AWS_SECRET_ACCESS_KEY": "emulated"}
+    pulled = subprocess.run(
+        ["terraform", "state", "pull"],
+        cwd=folder,
+        env=place.environ | keys,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    state = json.loads(pulled.stdout)
+    unsaved = folder / "errored.tfstate"
+    unsaved.write_text(json.dumps(state | {"serial": state["serial"] + 1}))
+    before = state_versions(place)
+    planned = place.run("plan", "--json")
+    assert planned.returncode == 0, planned.stderr
+    assert "make deploy saves it first" in planned.stderr
+    assert unsaved.exists()
+    assert state_versions(place) == before
+    digest = json.loads(planned.stdout)["digest"]
+    refused = place.run("deploy", "--plan", place.plan, "--digest", digest, "--auto-approve")
+    assert refused.returncode == 6, refused.stderr
+    assert "The last apply was interrupted, and this plan doesn't know" in refused.stderr
+    assert not unsaved.exists()
+    assert state_versions(place) != before
+    again = place.run("deploy", "--auto-approve")
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_shorter_retention_is_refused_in_plan_and_deploy(place: Place) -> None:
+    """Whoever edits the settings, and whoever deploys a plan that somebody else made of them."""
+    change_settings(place, "budget:", "retention: {audit_years: 6}\nbudget:")
+    for verb in (["plan"], ["deploy", "--auto-approve"]):
+        done = place.run(*verb)
+        assert done.returncode == 8, done.stderr
+        assert "rule[0].default_retention 7 years → 6 years" in done.stderr
+        assert "retention.audit_years" in done.stderr
+    change_settings(place, "retention: {audit_years: 6}\nbudget:", "budget:")
+
+
 def test_nothing_is_applied_without_the_name(place: Place) -> None:
     change_settings(place, "alarms@hospital.example", "night@hospital.example")
     done = place.run("deploy")
@@ -270,11 +335,23 @@ def test_a_change_by_hand_is_found(place: Place) -> None:
     place.client("s3").put_bucket_versioning(
         Bucket="aws-example-123456789012-data", VersioningConfiguration={"Status": "Suspended"}
     )
+    alarms = place.client("sns").list_subscriptions()["Subscriptions"]
+    place.client("sns").unsubscribe(SubscriptionArn=alarms[0]["SubscriptionArn"])
     found = place.run("drift", "--json")
     assert found.returncode == 6, found.stderr
-    body = json.loads(found.stdout.split('{"error"')[0])
-    assert "aws_s3_bucket_versioning" in [each["address"].partition(".")[0] for each in body]
-    assert all("storage_data_" in each["address"] for each in body)
+    gone, changed = json.loads(found.stdout.split('{"error"')[0])
+    assert (gone["action"], gone["address"].partition(".")[0]) == ("gone", "aws_sns_topic_subscription")
+    assert changed["action"] == "changed by hand"
+    assert "aws_s3_bucket_versioning.storage_data_" in changed["address"]
+    (status,) = changed["arguments"]
+    assert (status["path"], status["old"], status["new"]) == (
+        "versioning_configuration[0].status",
+        "Enabled",
+        "Suspended",
+    )
+    told = place.run("drift")
+    assert "destroy" not in told.stdout
+    assert "1 gone, 1 changed by hand." in told.stdout
     put_back = place.run("deploy", "--auto-approve")
     assert put_back.returncode == 0, put_back.stderr
     assert place.run("drift").returncode == 0
@@ -290,8 +367,10 @@ def test_a_locked_state_names_who_holds_it(place: Place) -> None:
     lock |= {"Operation": "OperationTypeApply", "Info": "", "Version": "1.11.4"}
     s3, bucket, key = place.client("s3"), "aws-example-123456789012-tfstate", "aws-example.tfstate.tflock"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
-    done = place.run("plan")
+    looked = place.run("plan")
+    done = place.run("deploy", "--auto-approve")
     s3.delete_object(Bucket=bucket, Key=key)
+    assert looked.returncode == 0, "whoever only looks takes no lock, and waits for none"
     assert done.returncode == 7, done.stdout + done.stderr
     assert "somebody@elsewhere" in done.stderr
     assert "since 2026-11-24 10:00:00" in done.stderr

@@ -6,6 +6,7 @@ from isocenter.storage.atomic import write_bytes
 from isocenter.targets.descriptor import DeploymentDescriptor
 from isocenter_infra.change.check import Checked, place, synthesize_and_check
 from isocenter_infra.change.intent import Intent
+from isocenter_infra.change.interrupted import take_up
 from isocenter_infra.change.plan import SavedPlan, load_plan, make_plan
 from isocenter_infra.change.surroundings import Surroundings, surroundings
 from isocenter_infra.descriptor import OUTPUT, parse_descriptor
@@ -15,9 +16,9 @@ Notice = Callable[[str], None]
 
 
 def plan_change(
-    intent: Intent, checked: Checked, notice: Notice, listen: Listener
+    intent: Intent, checked: Checked, notice: Notice, listen: Listener, *, to_apply: bool
 ) -> tuple[SavedPlan, Surroundings]:
-    """Plan the checked stack, and say where.
+    """Plan the checked stack, and say where; with ``to_apply`` the plan is applied next, else only looked at.
 
     Raises:
         PolicyError: a check failed.
@@ -25,7 +26,16 @@ def plan_change(
     """
     checked.require()
     around = surroundings(intent, checked.document, notice)
-    saved = make_plan(intent, checked, around.document, around.left_out, around.workspace, listen)
+    saved = make_plan(
+        intent,
+        checked,
+        around.document,
+        around.left_out,
+        around.workspace,
+        notice,
+        listen,
+        to_apply=to_apply,
+    )
     return saved, around
 
 
@@ -40,8 +50,9 @@ def reopen_plan(intent: Intent, digest: str, notice: Notice) -> tuple[SavedPlan,
         notice: is told what takes long.
 
     Raises:
-        IntegrityError: the plan was changed, or the sources or settings were since.
-        PolicyError: a check failed.
+        IntegrityError: the plan was changed, or the sources or settings were since, or an apply was
+            interrupted, which no plan from before it may follow.
+        PolicyError: a check failed, or the plan would shorten a retention.
     """
     from isocenter.domain.digest import digest_bytes
     from isocenter.errors import IntegrityError
@@ -57,6 +68,12 @@ def reopen_plan(intent: Intent, digest: str, notice: Notice) -> tuple[SavedPlan,
         raise IntegrityError(
             "The plan was made from other sources or settings than those here.",
             hint="Check out the commit that was planned, or make a new plan.",
+        )
+    # Applied to a state that lacks what was made, the plan would make it once more.
+    if take_up(around.document, around.workspace, notice):
+        raise IntegrityError(
+            "The last apply was interrupted, and this plan doesn't know what it made: it was not applied.",
+            hint="What was left is in order now: make a new plan, have it looked at, and deploy that one.",
         )
     return saved, around
 

@@ -36,7 +36,9 @@ def bootstrap(intent: Intent, notice: Notice, listen: Listener) -> bool:
     checked = synthesize_and_check(here, notice)
     checked.require()
     around = surroundings(here, checked.document, notice)
-    saved = make_plan(here, checked, around.document, around.left_out, around.workspace, listen)
+    saved = make_plan(
+        here, checked, around.document, around.left_out, around.workspace, notice, listen, to_apply=True
+    )
     if not saved.is_empty:
         around.workspace.apply(saved.file.absolute(), listen)
     notice("Moving the state into its bucket.")

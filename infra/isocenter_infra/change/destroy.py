@@ -53,12 +53,20 @@ def destroy_by_force(intent: Intent, notice: Notice, listen: Listener) -> None:
     # Parity and policy can't pass without protection; they were not asked to.
     lifted = replace(checked, parity=(), policy=replace(checked.policy, passed=True, findings=()))
     notice("Lifting the protection.")
-    saved, around = plan_change(unprotected, lifted, notice, listen)
+    saved, around = plan_change(unprotected, lifted, notice, listen, to_apply=True)
     if not saved.is_empty:
         around.workspace.apply(saved.file.absolute(), listen)
     notice("Destroying.")
     end = make_plan(
-        unprotected, lifted, around.document, around.left_out, around.workspace, listen, destroy=True
+        unprotected,
+        lifted,
+        around.document,
+        around.left_out,
+        around.workspace,
+        notice,
+        listen,
+        to_apply=True,
+        destroy=True,
     )
     around.workspace.apply(end.file.absolute(), listen)
     intent.descriptor.unlink(missing_ok=True)

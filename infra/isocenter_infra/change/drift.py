@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from isocenter_infra.change.check import place, synthesize_and_check
 from isocenter_infra.change.intent import Intent
+from isocenter_infra.change.plan import look
 from isocenter_infra.change.surroundings import surroundings
-from isocenter_infra.terraform.plan_summary import Change, summarise
+from isocenter_infra.terraform.plan_summary import Change, summarise_drift
 from isocenter_infra.terraform.workspace import Listener
 
 
@@ -23,9 +24,7 @@ def find_drift(intent: Intent, notice: Callable[[str], None], listen: Listener) 
     around.workspace.init()
     file = (intent.folder / "drift.tfplan").absolute()
     try:
-        around.workspace.plan(file, listen)
-        shown = around.workspace.show(file)
-        put_back = {change.address for change in summarise(shown)}
-        return tuple(change for change in summarise(shown, drift=True) if change.address in put_back)
+        look(around.document, around.workspace, notice, file, listen)
+        return summarise_drift(around.workspace.show(file))
     finally:
         file.unlink(missing_ok=True)

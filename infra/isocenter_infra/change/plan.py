@@ -11,14 +11,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from isocenter.domain.digest import digest_bytes, digest_file, digest_json
 from isocenter.domain.field_faults import field_faults
-from isocenter.errors import InputError, IntegrityError
+from isocenter.errors import InputError, IntegrityError, PolicyError
 from isocenter.storage.atomic import write_bytes
 from isocenter_infra.change.check import Checked, place
 from isocenter_infra.change.intent import Intent
+from isocenter_infra.change.interrupted import cannot_plan, take_up, tell
+from isocenter_infra.change.plan_page import page
+from isocenter_infra.change.retention_guard import refuse_shorter_retention
 from isocenter_infra.synthesis import as_text
 from isocenter_infra.terraform.plan_summary import Change, count, summarise
 from isocenter_infra.terraform.workspace import Listener, Workspace
 
+Notice = Callable[[str], None]
 _PLAN, _RECORD, _PAGE = "plan.tfplan", "plan.json", "plan.md"
 
 
@@ -82,9 +86,10 @@ def make_plan(
     document: Mapping[str, Any],
     left_out: Mapping[str, str],
     workspace: Workspace,
+    notice: Notice,
     listen: Listener,
     *,
-    migrate: bool = False,
+    to_apply: bool,
     destroy: bool = False,
 ) -> SavedPlan:
     """Plan ``document`` and save the plan with its record and a page for reviewers.
@@ -95,23 +100,30 @@ def make_plan(
         document: what is planned: the real stack, or its emulated part.
         left_out: of the emulated part.
         workspace: where Terraform works.
+        notice: is told of an apply that was interrupted.
         listen: is told Terraform's messages.
-        migrate: carry the state over from where it was kept before.
+        to_apply: the plan will be applied now, so what an interrupted apply left is set in order first, and
+            others are kept out. Else nothing is written but the plan: a right to read is enough.
         destroy: plan the end of everything.
 
     Raises:
-        PolicyError: a check failed.
+        PolicyError: a check failed, or the plan would shorten a retention.
         IsocenterError: Terraform failed, explained.
     """
     checked.require()
     place(document, workspace.folder)
-    workspace.init(migrate=migrate)
-    workspace.save_unsaved()
-    _take_up(document, workspace)
+    workspace.init()
     intent.plans.mkdir(parents=True, exist_ok=True)
     file = (intent.plans / _PLAN).absolute()
-    workspace.plan(file, listen, destroy=destroy)
-    changes = summarise(workspace.show(file))
+    if to_apply:
+        take_up(document, workspace, notice)
+        workspace.plan(file, listen, destroy=destroy)
+    else:
+        look(document, workspace, notice, file, listen)
+    shown = workspace.show(file)
+    if intent.protect:
+        refuse_shorter_retention(shown)
+    changes = summarise(shown)
     record = PlanRecord(
         target=intent.target,
         document=digest_bytes(as_text(document)),
@@ -122,20 +134,25 @@ def make_plan(
         left_out=dict(left_out),
     )
     write_bytes(intent.plans / _RECORD, record.model_dump_json(indent=2).encode() + b"\n")
-    write_bytes(intent.plans / _PAGE, page(record, changes).encode())
+    write_bytes(intent.plans / _PAGE, page(record.target, changes, record.digest, record.terraform).encode())
     return SavedPlan(intent.plans, record, changes)
 
 
-def _take_up(document: Mapping[str, Any], workspace: Workspace) -> None:
-    """Go on with protected resources that an interrupted apply left half-made.
+def look(
+    document: Mapping[str, Any], workspace: Workspace, notice: Notice, file: Path, listen: Listener
+) -> None:
+    """Have Terraform save a plan in ``file`` and write nothing else; a right to read is enough.
 
-    Terraform would replace them, and their protection forbids it: the deployment would be stuck.
+    It takes no lock, so it may see another's half-done apply: applying such a plan, Terraform finds it stale.
+
+    Raises:
+        IsocenterError: Terraform failed, explained.
     """
-    for address in workspace.tainted():
-        kind, _, name = address.partition(".")
-        body = document.get("resource", {}).get(kind, {}).get(name, {})
-        if body.get("lifecycle", {}).get("prevent_destroy"):
-            workspace.untaint(address)
+    kept = tell(document, workspace, notice)
+    try:
+        workspace.plan(file, listen, lock=False)
+    except PolicyError as error:
+        raise (cannot_plan(kept) if kept else error) from error
 
 
 def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], dict[str, Any]]) -> SavedPlan:
@@ -150,6 +167,7 @@ def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], 
     Raises:
         InputError: there is no plan, or it is of another target.
         IntegrityError: plan file or record were changed, or another plan was approved.
+        PolicyError: the plan would shorten a retention.
     """
     try:
         record = PlanRecord.model_validate_json((folder / _RECORD).read_bytes())
@@ -166,29 +184,15 @@ def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], 
             f"The plan in {folder} is not the one that was approved: its digest differs.",
             hint="Make a new plan, have it looked at, and deploy that one.",
         )
-    changes = summarise(show((folder / _PLAN).absolute()))
+    shown = show((folder / _PLAN).absolute())
+    changes = summarise(shown)
     if count(changes) != record.changes:
         raise IntegrityError(
             f"The plan's record in {folder} was changed: it counts other changes than the plan makes.",
             hint="Make a new plan, have it looked at, and deploy that one.",
         )
+    refuse_shorter_retention(shown)
     return SavedPlan(folder, record, changes)
-
-
-def page(record: PlanRecord, changes: tuple[Change, ...]) -> str:
-    """The plan in Markdown, for a pull request's comment."""
-    counts = ", ".join(f"{number} to {action}" for action, number in record.changes.items() if number)
-    lines = [f"### Plan for `{record.target}`", "", counts or "Nothing to change.", ""]
-    if changes:
-        lines += ["| action | resource | arguments |", "|---|---|---|"]
-        lines += [f"| {_bold(c.action)} | `{c.address}` | {', '.join(c.arguments)} |" for c in changes]
-        lines.append("")
-    lines += [f"Digest `{record.digest}`, made by {record.terraform}.", ""]
-    return "\n".join(lines)
-
-
-def _bold(action: str) -> str:
-    return f"**{action}**" if action in ("destroy", "replace") else action
 
 
 def as_json(saved: SavedPlan) -> dict[str, Any]:

@@ -50,18 +50,19 @@ class Workspace:
         state = ["-migrate-state", "-force-copy"] if migrate else ["-reconfigure"]
         self._run("init", "-no-color", *state, *plugins)
 
-    def plan(self, file: Path, listen: Listener, *, destroy: bool = False) -> bool:
+    def plan(self, file: Path, listen: Listener, *, destroy: bool = False, lock: bool = True) -> bool:
         """Save a plan in ``file``; tell whether there is anything to change.
 
         Args:
             file: to write.
             listen: is told Terraform's messages (https://developer.hashicorp.com/terraform/internals/machine-readable-ui).
             destroy: plan the end of everything.
+            lock: keep others from changing the deployment meanwhile; whoever may only read can't.
 
         Raises:
             IsocenterError: explained by :func:`isocenter_infra.terraform.diagnosis.explain`.
         """
-        modes = ["-destroy"] if destroy else []
+        modes = [*(["-destroy"] if destroy else []), *([] if lock else ["-lock=false"])]
         code = self._stream(
             "plan", "-json", "-detailed-exitcode", _PARALLEL, f"-out={file}", *modes, listen=listen
         )
@@ -80,6 +81,11 @@ class Workspace:
         shown: dict[str, Any] = json.loads(self._run("show", "-json", str(file)))
         return shown
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether an earlier apply left its state here because its place couldn't be reached."""
+        return (self.folder / UNSAVED_STATE).exists()
+
     def save_unsaved(self) -> bool:
         """Save the state that an earlier apply left here because its place couldn't be reached.
 
@@ -88,21 +94,21 @@ class Workspace:
         Raises:
             IsocenterError: the state has changed since; explained.
         """
-        unsaved = self.folder / UNSAVED_STATE
-        if not unsaved.exists():
+        if not self.has_unsaved:
             return False
         self._run("state", "push", UNSAVED_STATE)
-        unsaved.unlink()
+        (self.folder / UNSAVED_STATE).unlink()
         return True
 
     def tainted(self) -> tuple[str, ...]:
         """Addresses of resources whose making was interrupted; Terraform would destroy and make them anew."""
         state = json.loads(self._run("state", "pull") or "{}")
         return tuple(
-            f"{resource['type']}.{resource['name']}"
+            f"{resource['type']}.{resource['name']}{_index(instance)}"
             for resource in state.get("resources", ())
             if resource["mode"] == "managed"
-            and any(instance.get("status") == "tainted" for instance in resource["instances"])
+            for instance in resource["instances"]
+            if instance.get("status") == "tainted"
         )
 
     def untaint(self, address: str) -> None:
@@ -178,6 +184,11 @@ class Workspace:
             process.wait()
             raise KeyboardInterrupt
         return errors, plain
+
+
+def _index(instance: Mapping[str, Any]) -> str:
+    """Which one of several, in an address."""
+    return f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
 
 
 def _sort(line: str, errors: list[Diagnostic], plain: list[str], listen: Listener) -> None:

@@ -15,11 +15,12 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.change.bootstrap import bootstrap
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.progress import progress
 
     asked = (cloud, name, deployments, outdir)
     with (
         audited("deployment.bootstrap", *asked, emulate=emulate) as (intent, details),
-        screen.progress("Making the state's bucket") as listen,
+        progress("Making the state's bucket") as listen,
     ):
         details["made"] = bootstrap(intent, screen.notice, listen)
     said = "is ready" if details["made"] else "was there already"

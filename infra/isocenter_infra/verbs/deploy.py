@@ -38,6 +38,7 @@ def command(
     from isocenter_infra.change.apply import apply_plan
     from isocenter_infra.verbs import local, screen
     from isocenter_infra.verbs.audited import audited, record_begin
+    from isocenter_infra.verbs.progress import progress, steps
 
     if cloud == "local":
         local.deploy(as_json)
@@ -59,7 +60,7 @@ def command(
             screen.show_plan(saved)
         _approve(intent, saved, auto_approve)
         record_begin("deployment.deploy", intent.about, details)
-        with screen.progress("Applying") as listen:
+        with progress("Applying", total=steps(saved.changes), quiet=as_json) as listen:
             descriptor = apply_plan(intent, saved, around, listen)
         if emulate:
             _require_nothing_left(intent)
@@ -74,15 +75,16 @@ def _plan(intent: "Intent", *, quiet: bool) -> "tuple[SavedPlan, Surroundings]":
     from isocenter_infra.change.apply import plan_change
     from isocenter_infra.change.check import synthesize_and_check
     from isocenter_infra.verbs import screen
+    from isocenter_infra.verbs.progress import progress
     from isocenter_infra.verbs.ready import ready_emulator
 
     checked = synthesize_and_check(intent, screen.notice)
     if not quiet:
         screen.show_checks(intent, checked)
     checked.require()
-    ready_emulator(intent)
-    with screen.progress("Planning") as listen:
-        return plan_change(intent, checked, screen.notice, listen)
+    ready_emulator(intent, quiet=quiet)
+    with progress("Planning", quiet=quiet) as listen:
+        return plan_change(intent, checked, screen.notice, listen, to_apply=True)
 
 
 def _reopen(intent: "Intent", planned: Path, digest: str) -> "tuple[SavedPlan, Surroundings]":

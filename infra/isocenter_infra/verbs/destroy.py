@@ -30,6 +30,7 @@ def command(
     from isocenter_infra.synthesis import synthesize
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.progress import progress
 
     asked = (cloud, name, deployments, outdir)
     with audited("deployment.destroy", *asked, emulate=emulate) as (intent, details):
@@ -50,6 +51,6 @@ def command(
         if emulate:
             destroy_emulated(intent, screen.notice)
         else:
-            with screen.progress("Destroying") as listen:
+            with progress("Destroying") as listen:
                 destroy_by_force(intent, screen.notice, listen)
     click.echo(f"{intent.target} is gone.")

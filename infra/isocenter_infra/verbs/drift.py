@@ -19,16 +19,17 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.change.drift import find_drift
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.progress import progress
 
     asked = (cloud, name, deployments, outdir)
     with audited("deployment.drift", *asked, emulate=emulate) as (intent, details):
-        with screen.progress("Looking") as listen:
+        with progress("Looking", quiet=as_json) as listen:
             changes = find_drift(intent, screen.notice, listen)
         details["changed"] = len(changes)
     if as_json:
         print_json([asdict(change) for change in changes])
     elif changes:
-        screen.show_changes("Changed by hand", changes)
+        screen.show_drift(changes)
     else:
         click.echo(f"{intent.target} is as it was applied.")
     if changes:

@@ -19,6 +19,7 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
     from isocenter_infra.change.plan import as_json as plan_as_json
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
+    from isocenter_infra.verbs.progress import progress
     from isocenter_infra.verbs.ready import ready_emulator
 
     asked = (cloud, name, deployments, outdir)
@@ -28,9 +29,9 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
         if not as_json:
             screen.show_checks(intent, checked)
         checked.require()
-        ready_emulator(intent)
-        with screen.progress("Planning") as listen:
-            saved, around = plan_change(intent, checked, screen.notice, listen)
+        ready_emulator(intent, quiet=as_json)
+        with progress("Planning", quiet=as_json) as listen:
+            saved, around = plan_change(intent, checked, screen.notice, listen, to_apply=False)
         details |= {"plan": saved.record.digest, "changes": dict(saved.record.changes)}
     if as_json:
         print_json(plan_as_json(saved))

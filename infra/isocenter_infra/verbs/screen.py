@@ -1,26 +1,30 @@
-"""What the verbs show: checks, plans, progress. Text goes to standard output, progress to standard error."""
+"""What the verbs show: checks, plans, drift. Text goes to standard output, notices to standard error."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from isocenter.cli.output import print_table, progress_console
+from isocenter.cli.output import print_table
 from isocenter_infra.change.check import Checked, controls_checked
 from isocenter_infra.change.intent import Intent
 from isocenter_infra.change.plan import SavedPlan
-from isocenter_infra.terraform.plan_summary import Action, Change
-from isocenter_infra.terraform.workspace import Listener
+from isocenter_infra.terraform.argument_changes import one_line
+from isocenter_infra.terraform.plan_summary import Action, ByHand, Change
 
 _COLOURS = {
     Action.DESTROY: "bold red",
     Action.REPLACE: "bold red",
     Action.UPDATE: "yellow",
     Action.CREATE: "green",
+    ByHand.GONE: "bold red",
+    ByHand.CHANGED: "yellow",
 }
-_MOST_ARGUMENTS = 6
+_MOST_ARGUMENTS = 12
+_LONGEST_VALUE = 80
+# Where there is no terminal to ask.
+_WIDTH = 160
 
 
 def notice(sentence: str) -> None:
@@ -65,44 +69,44 @@ def show_plan(saved: SavedPlan) -> None:
     if saved.is_empty:
         click.echo("Nothing to change.")
     else:
-        show_changes("Plan", saved.changes)
+        show_changes("Plan", "old → new", saved.changes)
+        click.echo(_counted(saved.changes, Action, "to ") + ".")
     click.echo(f"Plan   {saved.folder}\nDigest {saved.record.digest}")
 
 
-def show_changes(title: str, changes: Sequence[Change]) -> None:
-    """Changes as a table, with destroys and replacements in red, and how many of each."""
+def show_drift(changes: Sequence[Change]) -> None:
+    """What was changed by hand as a table, what is gone first."""
+    show_changes("Since the last deploy", "applied → now", changes)
+    click.echo(_counted(changes, ByHand) + ".")
+
+
+def show_changes(title: str, values: str, changes: Sequence[Change]) -> None:
+    """Changes as a table, the grave ones in red."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in ("action", "resource", "arguments"):
+    for column in ("action", "resource", values):
         table.add_column(column, overflow="fold")
     for change in changes:
-        named = ", ".join(change.arguments[:_MOST_ARGUMENTS])
-        table.add_row(change.action, change.address, named, style=_COLOURS[change.action])
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-    counts = {action: sum(change.action is action for change in changes) for action in Action}
-    click.echo(", ".join(f"{number} to {action}" for action, number in counts.items() if number) + ".")
+        # As text: a value with brackets would be taken for a style.
+        cells = (str(change.action), one_line(change.address), _lines(change))
+        table.add_row(*map(Text, cells), style=_COLOURS[change.action])
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
 
 
-@contextmanager
-def progress(title: str) -> Iterator[Listener]:
-    """A bar on standard error that follows what Terraform says of its resources."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=progress_console(), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        def listen(message: Mapping[str, Any]) -> None:
-            kind = message.get("type")
-            if kind == "change_summary" and message["changes"].get("operation") == "plan":
-                bar.update(task, total=_total(message["changes"]))
-            elif kind in ("apply_complete", "refresh_complete"):
-                bar.advance(task)
-
-        yield listen
+def _lines(change: Change) -> str:
+    """Its arguments, each on a line."""
+    lines = [
+        argument.shortened(_LONGEST_VALUE) + (" (forces replacement)" if argument.forces_replacement else "")
+        for argument in change.arguments[:_MOST_ARGUMENTS]
+    ]
+    if len(change.arguments) > _MOST_ARGUMENTS:
+        lines.append(f"and {len(change.arguments) - _MOST_ARGUMENTS} more")
+    return "\n".join(lines)
 
 
-def _total(changes: Mapping[str, Any]) -> int:
-    return sum(int(changes.get(name, 0)) for name in ("add", "change", "remove"))
+def _counted(changes: Sequence[Change], actions: Iterable[Action | ByHand], word: str = "") -> str:
+    counts = {action: sum(change.action is action for change in changes) for action in actions}
+    return ", ".join(f"{number} {word}{action}" for action, number in counts.items() if number)
