@@ -1,0 +1,81 @@
+"""HTTP connections that can't be held open by sending nothing, or half a request.
+
+uvicorn bounds the time between requests only. Here the head of a request must be whole in time and of bounded
+size; and where an answer goes out before the request's body is whole (it was refused), the rest is read and
+dropped for a while, so that a client that is still sending can read why.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_HEAD_S = 15.0
+_HEAD_BYTES = 64 * 1024
+_LINGER_S = 30.0
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's connection with the bounds above. Arguments are uvicorn's."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes: int | None = 0
+        """Of the head that is being received; None while there is none."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See ``asyncio.Protocol``."""
+        super().connection_made(transport)
+        self._close_after(_HEAD_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See ``asyncio.Protocol``."""
+        self._keep_open()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See ``asyncio.Protocol``."""
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """See ``httptools``."""
+        super().on_message_begin()
+        self._head_bytes = 0
+        self._close_after(_HEAD_S)
+
+    def on_headers_complete(self) -> None:
+        """See ``httptools``."""
+        self._head_bytes = None
+        self._keep_open()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """See ``httptools``."""
+        self._keep_open()
+        super().on_message_complete()
+        # uvicorn leaves this undone where the answer is out already.
+        self.cycle.more_body = False
+
+    def on_response_complete(self) -> None:
+        """See ``RequestResponseCycle``."""
+        super().on_response_complete()
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._close_after(_LINGER_S)
+
+    def _close_after(self, seconds: float) -> None:
+        self._keep_open()
+        self._timer = self.loop.call_later(seconds, self._give_up)
+
+    def _keep_open(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()

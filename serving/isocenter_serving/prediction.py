@@ -1,0 +1,140 @@
+"""A request's images, from admission to answers: what every route has in common."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import IsocenterError
+from isocenter_serving.batching import Batcher
+from isocenter_serving.decoding import decode
+from isocenter_serving.instance import Hook, Instance, Served
+from isocenter_serving.limits import Holdings
+from isocenter_serving.metrics import Metrics
+from isocenter_serving.problem import Problem
+from isocenter_serving.settings import ServingSettings
+from isocenter_serving.tracing import Tracing
+
+if TYPE_CHECKING:
+    from isocenter_serving.predictor import Predictor
+
+
+class Prediction:
+    """The images of all requests of one worker process.
+
+    Args:
+        predictor: the loaded model.
+        settings: bounds and batching.
+        hooks: what else is done with each image.
+        metrics: where it is counted.
+        tracing: where its steps are shown.
+    """
+
+    def __init__(
+        self,
+        predictor: "Predictor",
+        settings: ServingSettings,
+        hooks: Sequence[Hook],
+        metrics: Metrics,
+        tracing: Tracing,
+    ) -> None:
+        self.predictor = predictor
+        self._limits, self._hooks, self._metrics, self._tracing = settings.limits, hooks, metrics, tracing
+        self._queue = Holdings(
+            self._limits.queue_images, "queue-full", "Too many images are waiting; come again a little later."
+        )
+        self._batcher = Batcher(predictor.score, settings.batching, metrics.batch)
+        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoding")
+
+    def start(self) -> None:
+        """Begin, in the event loop that will ask."""
+        self._batcher.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._batcher.stop()
+        self._decoder.shutdown()
+
+    async def predict(
+        self, request_id: str, parse: Callable[[], Sequence[Instance]], deadline: float
+    ) -> list[Served]:
+        """What becomes of each image of one request, in order.
+
+        Args:
+            request_id: names the request.
+            parse: finds the images in its body; runs in the decoding thread.
+            deadline: by ``time.monotonic()``.
+
+        Raises:
+            Problem: 429 (queue full), 504 (past the deadline), or what ``parse`` raises.
+        """
+        with self._queue.holding(1):
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    instances = await self._in_decoder(parse)
+                    return await self._predict_all(request_id, instances)
+            except TimeoutError:
+                raise Problem(504, "deadline", "There was no answer before the deadline.") from None
+
+    async def _predict_all(self, request_id: str, instances: Sequence[Instance]) -> list[Served]:
+        if len(instances) > self._limits.images:
+            raise Problem(413, "too-many-images", f"A request has at most {self._limits.images} images here.")
+        with self._queue.holding(len(instances) - 1):
+            self._metrics.queue(self._queue.held)
+            served = [Served(request_id, instance) for instance in instances]
+            async with asyncio.TaskGroup() as group:
+                for each in served:
+                    group.create_task(self._predict_one(each))
+            self._metrics.queue(self._queue.held - len(instances))
+        return served
+
+    async def _predict_one(self, served: Served) -> None:
+        self._batcher.expect(1)
+        try:
+            with self._tracing.step("decode"):
+                await self._in_decoder(self._decode, served)
+        finally:
+            self._batcher.expect(-1)
+        if served.tile is not None:
+            with self._tracing.step("score"):
+                score = await self._batcher.score(served.tile)
+            served.outcome = self.predictor.decide(score)
+        if self._hooks:
+            await self._in_decoder(self._keep, served)
+        self._metrics.image(served)
+
+    async def _in_decoder(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._decoder, work, *arguments)
+
+    def _decode(self, served: Served) -> None:
+        began = time.monotonic()
+        size = self.predictor.bundle.preprocessing.image_size
+        decode(served, size, self._limits.pixels)
+        if served.tile is not None:
+            for hook in self._hooks:
+                hook.examine(served)
+        self._metrics.decoded(time.monotonic() - began)
+
+    def _keep(self, served: Served) -> None:
+        for hook in self._hooks:
+            try:
+                hook.keep(served)
+            except Exception:  # an answer doesn't fail because it can't be kept
+                self._metrics.hook_failed(type(hook).__name__)
+
+
+async def warm_up(prediction: Prediction) -> None:
+    """One prediction through everything; what is slow the first time is slow now.
+
+    Raises:
+        IsocenterError: the model doesn't answer.
+    """
+    side = prediction.predictor.bundle.preprocessing.image_size
+    blank = Instance(pixels=[[0.5] * side] * side)
+    with suppress(ExceptionGroup):
+        (served,) = await prediction.predict("warm-up", lambda: [blank], time.monotonic() + 120)
+        if served.outcome is not None:
+            return
+    raise IsocenterError("The model gave no answer to a blank image.")
