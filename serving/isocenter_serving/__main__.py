@@ -63,13 +63,13 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @serving.command(
     help="""Answer predictions over HTTP with the model in --bundle, until SIGTERM.
 
-    What a cloud's service puts into its container's environment (SageMaker, Vertex AI, Azure ML) is recognised;
-    an option overrules it. The routes are described at /openapi.json.
+    What a cloud's service (SageMaker, Vertex AI, Azure ML) leaves in its container is recognised; an option
+    overrules it. The routes are described at /openapi.json.
 
     Example: python -m isocenter_serving serve --bundle model/ --access fronted:sagemaker --port 8080
     """
 )
-@_option("--bundle", help="Directory of the model.")
+@_option("--bundle", help="Directory or URI of the model.")
 @_option("--digest", help="Digest that the bundle's files must have (sha256:...).")
 @_option("--name", help="Registered name of the model, repeated in the answers.")
 @_option("--number", type=int, help="Number of the model's version, repeated in the answers.")

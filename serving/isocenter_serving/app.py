@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from isocenter_serving import __version__
 from isocenter_serving.access import Denied, Gate
-from isocenter_serving.exchange import Exchange
+from isocenter_serving.exchange import QUIET, Exchange
 from isocenter_serving.instance import Hook
 from isocenter_serving.metrics import Metrics
 from isocenter_serving.prediction import Prediction, warm_up
@@ -19,8 +19,12 @@ from isocenter_serving.problem import Problem
 from isocenter_serving.readiness import Readiness
 from isocenter_serving.request_log import log_event
 from isocenter_serving.routes.asked import BODIES, PROBLEM_MODEL, Worker
+from isocenter_serving.routes.azureml import azureml_routes
 from isocenter_serving.routes.native import native_routes
+from isocenter_serving.routes.open_inference import open_inference_routes
 from isocenter_serving.routes.operations import operations_routes
+from isocenter_serving.routes.sagemaker import sagemaker_routes
+from isocenter_serving.routes.vertex import vertex_routes
 from isocenter_serving.settings import ServingSettings
 from isocenter_serving.tracing import Tracing
 
@@ -34,7 +38,7 @@ def create_app(
     gate: Gate,
     hooks: Sequence[Hook] = (),
 ) -> FastAPI:
-    """The app of one worker process. It may be made before the fork: threads and tasks begin with its lifespan.
+    """The app of one worker process. It may be made before the fork: threads begin with its lifespan.
 
     Args:
         settings: of the program.
@@ -69,12 +73,19 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (native_routes(worker), operations_routes(worker, settings.admin_port)):
+    for routes in (
+        native_routes(worker),
+        operations_routes(worker, settings.admin_port),
+        sagemaker_routes(worker),
+        azureml_routes(worker),
+        open_inference_routes(worker, settings.name or "model", str(settings.number or 1)),
+        vertex_routes(worker, settings.vertex),
+    ):
         app.include_router(routes)
     _answer_problems(app, worker)
     _describe_bodies(app)
-    quiet = frozenset(("/healthz", "/readyz", "/metrics", "/ping", settings.vertex.health))
-    app.add_middleware(Exchange, metrics=metrics, tracing=tracing, quiet=quiet)  # type: ignore[arg-type]
+    quiet = frozenset((*QUIET, settings.vertex.health))
+    app.add_middleware(Exchange, metrics=metrics, tracing=tracing, quiet=quiet)
     return app
 
 

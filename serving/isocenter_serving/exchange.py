@@ -16,7 +16,10 @@ from isocenter_serving.tracing import Tracing
 UNMATCHED = "unmatched"
 _GONE = 499
 """nginx's number for a client that has gone; only in log and metrics, since nobody reads the answer."""
-_QUIET = frozenset(("/healthz", "/readyz", "/metrics", "/ping", "/"))
+QUIET = frozenset(
+    ("/healthz", "/readyz", "/metrics", "/ping", "/azureml/live", "/azureml/ready", "/v2/health/live")
+) | {"/v2/health/ready", "/v2/models/{name}/ready"}
+"""Routes that are asked all the time."""
 
 
 class Exchange:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from isocenter.errors import IsocenterError
 from isocenter_serving.batching import Batcher
@@ -19,6 +19,9 @@ from isocenter_serving.tracing import Tracing
 
 if TYPE_CHECKING:
     from isocenter_serving.predictor import Predictor
+
+_Asked = TypeVar("_Asked")
+_WARM_UP_S = 120
 
 
 class Prediction:
@@ -58,13 +61,13 @@ class Prediction:
         self._decoder.shutdown()
 
     async def predict(
-        self, request_id: str, parse: Callable[[], Sequence[Instance]], deadline: float
-    ) -> list[Served]:
-        """What becomes of each image of one request, in order.
+        self, request_id: str, parse: Callable[[], tuple[_Asked, Sequence[Instance]]], deadline: float
+    ) -> tuple[_Asked, list[Served]]:
+        """What ``parse`` says besides the images, and what becomes of each of them, in order.
 
         Args:
             request_id: names the request.
-            parse: finds the images in its body; runs in the decoding thread.
+            parse: finds the images in the request's body; runs in the decoding thread.
             deadline: by ``time.monotonic()``.
 
         Raises:
@@ -73,8 +76,8 @@ class Prediction:
         with self._queue.holding(1):
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    instances = await self._in_decoder(parse)
-                    return await self._predict_all(request_id, instances)
+                    asked, instances = await self._in_decoder(parse)
+                    return asked, await self._predict_all(request_id, instances)
             except TimeoutError:
                 raise Problem(504, "deadline", "There was no answer before the deadline.") from None
 
@@ -134,7 +137,9 @@ async def warm_up(prediction: Prediction) -> None:
     side = prediction.predictor.bundle.preprocessing.image_size
     blank = Instance(pixels=[[0.5] * side] * side)
     with suppress(ExceptionGroup):
-        (served,) = await prediction.predict("warm-up", lambda: [blank], time.monotonic() + 120)
+        _, (served,) = await prediction.predict(
+            "warm-up", lambda: (None, [blank]), time.monotonic() + _WARM_UP_S
+        )
         if served.outcome is not None:
             return
     raise IsocenterError("The model gave no answer to a blank image.")

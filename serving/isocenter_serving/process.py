@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
@@ -19,6 +20,7 @@ from uvicorn_worker import UvicornWorker
 
 from isocenter_serving.access import open_gate
 from isocenter_serving.app import create_app
+from isocenter_serving.bundle_place import bundle_at_hand
 from isocenter_serving.connection import BoundedConnection
 from isocenter_serving.metrics import DIRECTORY_VARIABLE, forget_process
 from isocenter_serving.request_log import log_event, set_up_logging
@@ -36,7 +38,7 @@ _HUNG_S = 120
 _PR_SET_PDEATHSIG = 1
 
 
-class BoundedWorker(UvicornWorker):
+class BoundedWorker(UvicornWorker):  # type: ignore[misc]
     """uvicorn's worker, with bounded connections."""
 
     CONFIG_KWARGS = {  # noqa: RUF012 - uvicorn's own
@@ -123,29 +125,22 @@ def run(settings: ServingSettings) -> None:
     folder = tempfile.mkdtemp(prefix="isocenter-serving-")
     os.environ[DIRECTORY_VARIABLE] = folder
     try:
-        load = _loader(settings)
-        app = create_app(settings, load, open_gate(settings.access))
-        where = str(settings.socket or f"{settings.host}:{settings.port}")
-        log_event(
-            "starting",
-            model=settings.name,
-            version=settings.number,
-            workers=settings.workers,
-            listening=where,
-        )
-        Program(settings, app).run()
+        with bundle_at_hand(settings.bundle, settings.digest) as bundle:
+            app = create_app(settings, _loader(settings, bundle), open_gate(settings.access))
+            log_event("starting", model=settings.name, version=settings.number, workers=settings.workers)
+            Program(settings, app).run()
     finally:
         if os.getpid() == _MASTER:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _loader(settings: ServingSettings) -> "Callable[[], Predictor]":
+def _loader(settings: ServingSettings, bundle: Path) -> "Callable[[], Predictor]":
     """What gives a worker its model: the master's, or one of its own where calls have threads."""
     from isocenter_serving.predictor import Predictor
 
     def load() -> Predictor:
         return Predictor(
-            settings.bundle,
+            bundle,
             expected_digest=settings.digest,
             name=settings.name,
             version=settings.number,
@@ -153,7 +148,7 @@ def _loader(settings: ServingSettings) -> "Callable[[], Predictor]":
         )
 
     if settings.threads > 1:
-        open_bundle(settings.bundle, settings.digest)
+        open_bundle(bundle, settings.digest)
         return load
     loaded = load()
     return lambda: loaded

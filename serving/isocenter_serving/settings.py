@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
 from isocenter_serving.access import AccessSettings
+from isocenter_serving.contract import VertexRoutes, recognise
 from isocenter_serving.limits import Limits
 
 _FRONTED = "fronted:"
@@ -32,19 +33,11 @@ class Batching:
 
 
 @dataclass(frozen=True)
-class VertexRoutes:
-    """Where Vertex AI asks (AIP_HEALTH_ROUTE, AIP_PREDICT_ROUTE)."""
-
-    health: str = "/vertex/health"
-    predict: str = "/vertex/predict"
-
-
-@dataclass(frozen=True)
 class ServingSettings:
     """All that a serving program is told.
 
     Args:
-        bundle: directory of the model.
+        bundle: directory or URI of the model.
         access: who may ask.
         digest: that the bundle's files must have.
         name: the model's registered name.
@@ -61,7 +54,7 @@ class ServingSettings:
         vertex: routes of Vertex AI.
     """
 
-    bundle: Path
+    bundle: str
     access: AccessSettings
     digest: str | None = None
     name: str | None = None
@@ -108,7 +101,8 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
     Raises:
         InputError: something is missing or doesn't fit.
     """
-    bundle = given["bundle"]
+    placement = recognise(environ)
+    bundle = given["bundle"] or placement.bundle
     if not bundle:
         raise InputError(
             "There is no model to serve.", hint="--bundle (ISOCENTER_SERVING_BUNDLE) names its directory."
@@ -116,13 +110,13 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
     if given["socket"] and given["port"]:
         raise InputError("--port and --socket exclude each other.")
     return ServingSettings(
-        bundle=Path(bundle),
+        bundle=bundle,
         access=parse_access(given["access"] or ""),
         digest=given["digest"],
         name=given["name"],
         number=given["number"],
         host=given["host"],
-        port=None if given["socket"] else given["port"] or _PORT,
+        port=None if given["socket"] else given["port"] or placement.port or _PORT,
         socket=given["socket"],
         admin_port=given["admin_port"],
         workers=given["workers"] or len(os.sched_getaffinity(0)),
@@ -136,5 +130,6 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
             body_s=given["body_s"],
             pause_s=given["pause_s"],
         ),
+        vertex=placement.vertex,
         batching=Batching(given["batch_size"], given["batch_wait_ms"] / 1000),
     )

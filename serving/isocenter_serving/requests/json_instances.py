@@ -108,18 +108,5 @@ def _known(step: str) -> str:
 
 
 _WORDS = frozenset(
-    (
-        "instances",
-        "dicom",
-        "b64",
-        "pixels",
-        "parameters",
-        "inputs",
-        "outputs",
-        "name",
-        "shape",
-        "datatype",
-        "data",
-        "id",
-    )
-) | {"DicomInstance", "EncodedInstance", "PixelsInstance"}
+    ("instances", "dicom", "b64", "pixels", "parameters", "inputs", "outputs", "name", "shape", "datatype")
+) | {"data", "id", "DicomInstance", "EncodedInstance", "PixelsInstance", "DicomTensor", "ImageTensor"}

@@ -26,13 +26,18 @@ class Kind:
     is_batch: bool
 
 
+def media_type_of(content_type: str) -> str:
+    """A Content-Type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def kind_of(content_type: str, limits: Limits, *, json_only: bool = False) -> Kind:
     """How to read a body of this Content-Type.
 
     Raises:
         Problem: 415.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = media_type_of(content_type)
     if media_type == json_instances.MEDIA_TYPE:
         return Kind(lambda body: json_instances.parse_instances(body, limits), is_batch=True)
     if media_type in _BINARY and not json_only:

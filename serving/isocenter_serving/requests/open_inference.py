@@ -1,7 +1,7 @@
 """The body of an inference of the Open Inference Protocol, version 2 (its REST/JSON form).
 
-Either one tensor ``dicom`` (BYTES, [N], each a DICOM instance in base64), or one tensor ``image`` (FP32 or FP64,
-[N, H, W] or [N, 1, H, W], display values 0..1, data flat or nested).
+Either one tensor ``dicom`` (BYTES, [N], each a DICOM instance in base64), or one tensor ``image`` (FP32 or
+FP64, [N, H, W] or [N, 1, H, W], display values 0..1, data flat or nested).
 """
 
 import math
@@ -16,6 +16,7 @@ from isocenter_serving.limits import Limits
 from isocenter_serving.problem import Problem
 from isocenter_serving.requests.json_instances import decoded, malformed, require_few_values
 
+_DATA = "The data of 'image' don't have its shape, [N, H, W] or [N, 1, H, W]."
 _Size = Annotated[int, Field(ge=1, strict=True)]
 _LARGEST_DEPTH = 4
 

@@ -1,7 +1,8 @@
 """What all prediction routes do: let the caller in, read the body, predict."""
 
 import time
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from isocenter_serving.access import Gate, Scope
 from isocenter_serving.answer import Refusal
 from isocenter_serving.body import whole_body
-from isocenter_serving.instance import Served
+from isocenter_serving.instance import Instance, Served
 from isocenter_serving.limits import Holdings, Limits
 from isocenter_serving.metrics import Metrics
 from isocenter_serving.prediction import Prediction
@@ -17,6 +18,7 @@ from isocenter_serving.problem import MEDIA_TYPE, Problem, ProblemBody
 from isocenter_serving.readiness import Readiness
 from isocenter_serving.requests.json_instances import InstancesBody
 from isocenter_serving.requests.kinds import DICOM, kind_of
+from isocenter_serving.requests.open_inference import InferenceRequest
 
 Deadline = Annotated[
     int | None,
@@ -24,9 +26,13 @@ Deadline = Annotated[
         alias="X-Deadline-Milliseconds",
         ge=1,
         le=3_600_000,
-        description="The answer is of no use later than this; the endpoint's own deadline holds all the same.",
+        description="The answer is of no use later. The endpoint's own deadline holds all the same.",
     ),
 ]
+
+
+_Asked = TypeVar("_Asked")
+Parse = Callable[[bytes], tuple[_Asked, Sequence[Instance]]]
 
 
 class Answer(BaseModel):
@@ -108,13 +114,27 @@ class Worker:
             Problem: there is no answer.
         """
         await self.admit(request, Scope.PREDICT)
-        prediction = self.require_prediction()
+        self.require_prediction()
         kind = kind_of(request.headers.get("content-type", ""), self.limits, json_only=json_only)
-        async with whole_body(request, self.limits, self.bodies) as body:
-            served = await prediction.predict(
-                request.state.request_id, lambda: kind.parse(body), self.deadline(deadline_ms)
-            )
+        _, served = await self.predict_from(request, deadline_ms, lambda body: (None, kind.parse(body)))
         return served, kind.is_batch
+
+    async def predict_from(
+        self,
+        request: Request,
+        deadline_ms: int | None,
+        parse: Callable[[bytes], tuple[_Asked, Sequence[Instance]]],
+    ) -> tuple[_Asked, list[Served]]:
+        """What ``parse`` says about the request besides its images, and what becomes of these.
+
+        Raises:
+            Problem: there is no answer.
+        """
+        prediction = self.require_prediction()
+        async with whole_body(request, self.limits, self.bodies) as body:
+            return await prediction.predict(
+                request.state.request_id, lambda: parse(body), self.deadline(deadline_ms)
+            )
 
     def deadline(self, deadline_ms: int | None) -> float:
         """When an answer must be there, by ``time.monotonic()``."""
@@ -153,7 +173,7 @@ MANY: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Instances"}}},
     }
 }
-BODIES = (InstancesBody,)
+BODIES = (InstancesBody, InferenceRequest)
 """Models of bodies, which FastAPI doesn't see because it doesn't read them."""
 
 _WHY = {
