@@ -10,16 +10,24 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from isocenter_serving.sharing import Shares
+
 _HEAD_S = 15.0
 _HEAD_BYTES = 64 * 1024
 _LINGER_S = 30.0
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's connection with the bounds above. Arguments are uvicorn's."""
+    """uvicorn's connection with the bounds above.
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    Args:
+        shares: where busy connections are counted.
+        uvicorns: the other arguments.
+    """
+
+    def __init__(self, *, shares: Shares, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._shares, self._is_busy = shares, False
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes: int | None = 0
         """Of the head that is being received; None while there is none."""
@@ -27,11 +35,13 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See ``asyncio.Protocol``."""
         super().connection_made(transport)
+        self._set_busy(True)
         self._close_after(_HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.Protocol``."""
         self._keep_open()
+        self._set_busy(False)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -45,6 +55,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """See ``httptools``."""
         super().on_message_begin()
+        self._set_busy(True)
         self._head_bytes = 0
         self._close_after(_HEAD_S)
 
@@ -53,6 +64,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_bytes = None
         self._keep_open()
         super().on_headers_complete()
+        if self._shares.is_much_busier():
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """See ``httptools``."""
@@ -64,8 +77,13 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """See ``RequestResponseCycle``."""
         super().on_response_complete()
+        self._set_busy(bool(self.pipeline))
         if self.cycle.more_body and not self.transport.is_closing():
             self._close_after(_LINGER_S)
+
+    def _set_busy(self, busy: bool) -> None:
+        self._shares.add(int(busy) - int(self._is_busy))
+        self._is_busy = busy
 
     def _close_after(self, seconds: float) -> None:
         self._keep_open()

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from uvicorn_worker import UvicornWorker
 
 from isocenter_serving.access import open_gate
 from isocenter_serving.app import create_app
 from isocenter_serving.bundle_place import bundle_at_hand
-from isocenter_serving.connection import BoundedConnection
 from isocenter_serving.metrics import DIRECTORY_VARIABLE, forget_process
 from isocenter_serving.request_log import log_event, set_up_logging
 from isocenter_serving.served_bundle import open_bundle
+from isocenter_serving.server import BoundedWorker
 from isocenter_serving.settings import ServingSettings
+from isocenter_serving.sharing import Shares
 
 if TYPE_CHECKING:
     from isocenter_serving.predictor import Predictor
@@ -36,24 +36,8 @@ _BACKLOG = 2048
 _HUNG_S = 120
 """A worker whose event loop doesn't turn for so long is replaced."""
 _PR_SET_PDEATHSIG = 1
-
-
-class BoundedWorker(UvicornWorker):  # type: ignore[misc]
-    """uvicorn's worker, with bounded connections."""
-
-    CONFIG_KWARGS = {  # noqa: RUF012 - uvicorn's own
-        "loop": "uvloop",
-        "http": BoundedConnection,
-        "ws": "none",
-        "lifespan": "on",
-        "access_log": False,
-        "server_header": False,
-        "proxy_headers": False,
-    }
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.config.limit_concurrency = self.app.settings.limits.connections
+_SPARE = 2
+"""A worker that is being replaced is still there."""
 
 
 class Program(BaseApplication):  # type: ignore[misc]
@@ -66,6 +50,7 @@ class Program(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: ServingSettings, app: Any) -> None:
         self.settings, self._app = settings, app
+        self.shares = Shares(settings.workers + _SPARE)
         super().__init__()
 
     def load_config(self) -> None:
@@ -86,8 +71,9 @@ class Program(BaseApplication):  # type: ignore[misc]
             "umask": 0o077,
             "control_socket_disable": True,
             "logger_class": _Logger,
+            "pre_fork": lambda _, worker: self.shares.claim(),
             "post_fork": _end_with_master,
-            "child_exit": lambda _, worker: forget_process(worker.pid),
+            "child_exit": lambda _, worker: self._forget(worker.pid),
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -96,12 +82,17 @@ class Program(BaseApplication):  # type: ignore[misc]
         """See gunicorn."""
         return self._app
 
+    def _forget(self, pid: int) -> None:
+        forget_process(pid)
+        self.shares.release(pid)
+
 
 def _end_with_master(_: Any, worker: Any) -> None:
     """A master that is killed must not leave workers that answer for a model nobody watches."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != worker.ppid:
         os._exit(1)
+    worker.app.shares.settle()
 
 
 class _Logger(Logger):  # type: ignore[misc]
