@@ -14,7 +14,7 @@ from isocenter_serving.access import Denied, Gate
 from isocenter_serving.exchange import QUIET, Exchange
 from isocenter_serving.instance import Hook
 from isocenter_serving.metrics import Metrics
-from isocenter_serving.prediction import Prediction, warm_up
+from isocenter_serving.prediction import Prediction
 from isocenter_serving.problem import Problem
 from isocenter_serving.readiness import Readiness
 from isocenter_serving.request_log import log_event
@@ -55,7 +55,7 @@ def create_app(
         tracing.start()
         prediction = worker.prediction = Prediction(load(), settings, hooks, metrics, tracing)
         prediction.start()
-        await warm_up(prediction)
+        await prediction.warm_up()
         worker.readiness.is_warm = True
         metrics.ready(True)
         log_event("ready")

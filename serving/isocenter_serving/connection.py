@@ -10,11 +10,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from isocenter_serving.limits import Limits
 from isocenter_serving.sharing import Shares
 
-_HEAD_S = 15.0
 _HEAD_BYTES = 64 * 1024
-_LINGER_S = 30.0
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -22,12 +21,14 @@ class BoundedConnection(HttpToolsProtocol):
 
     Args:
         shares: where busy connections are counted.
+        limits: how long a head, and what is left of a body, may take.
         uvicorns: the other arguments.
     """
 
-    def __init__(self, *, shares: Shares, **uvicorns: Any) -> None:
+    def __init__(self, *, shares: Shares, limits: Limits, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._shares, self._is_busy = shares, False
+        self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes: int | None = 0
         """Of the head that is being received; None while there is none."""
@@ -36,7 +37,7 @@ class BoundedConnection(HttpToolsProtocol):
         """See ``asyncio.Protocol``."""
         super().connection_made(transport)
         self._set_busy(True)
-        self._close_after(_HEAD_S)
+        self._close_after(self._limits.pause_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.Protocol``."""
@@ -57,7 +58,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._set_busy(True)
         self._head_bytes = 0
-        self._close_after(_HEAD_S)
+        self._close_after(self._limits.pause_s)
 
     def on_headers_complete(self) -> None:
         """See ``httptools``."""
@@ -79,7 +80,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
         self._set_busy(bool(self.pipeline))
         if self.cycle.more_body and not self.transport.is_closing():
-            self._close_after(_LINGER_S)
+            self._close_after(self._limits.body_s)
 
     def _set_busy(self, busy: bool) -> None:
         self._shares.add(int(busy) - int(self._is_busy))

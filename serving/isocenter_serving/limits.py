@@ -21,7 +21,7 @@ class Limits:
         images: most images in one request.
         queue_images: images that may wait to be decoded or scored, of all requests together.
         pixels: most pixels of one image.
-        pause_s: a client that sends nothing for so long is given up.
+        pause_s: a client that sends nothing for so long, or a request's head not within it, is given up.
         body_s: a body must be whole within this time.
         deadline_s: an answer must be there so long after the body; a client may ask for less.
         connections: open at once.

@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from isocenter.errors import IsocenterError
+from isocenter.errors import IntegrityError
 from isocenter_serving.batching import Batcher
 from isocenter_serving.decoding import decode
 from isocenter_serving.instance import Hook, Instance, Served
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from isocenter_serving.predictor import Predictor
 
 _Asked = TypeVar("_Asked")
-_WARM_UP_S = 120
 
 
 class Prediction:
@@ -48,12 +46,31 @@ class Prediction:
         self._queue = Holdings(
             self._limits.queue_images, "queue-full", "Too many images are waiting; come again a little later."
         )
+        self._batch_size = settings.batching.size
         self._batcher = Batcher(predictor.score, settings.batching, metrics.batch)
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoding")
 
     def start(self) -> None:
         """Begin, in the event loop that will ask."""
         self._batcher.start()
+
+    async def warm_up(self) -> None:
+        """Decode and score a blank image, alone and in a whole batch: what is slow the first time is slow now.
+
+        Neither metrics nor hooks see it.
+
+        Raises:
+            IntegrityError: the network fails.
+        """
+        import numpy as np
+
+        side = self.predictor.bundle.preprocessing.image_size
+        blank = Served("", Instance(pixels=[[0.5] * side] * side))
+        await self._in_decoder(decode, blank, side, self._limits.pixels)
+        if blank.tile is None:
+            raise IntegrityError("The blank image can't be prepared.")
+        for size in (1, self._batch_size):
+            await self._in_decoder(self.predictor.score, np.stack([blank.tile] * size))
 
     async def stop(self) -> None:
         """End."""
@@ -126,20 +143,3 @@ class Prediction:
                 hook.keep(served)
             except Exception:  # an answer doesn't fail because it can't be kept
                 self._metrics.hook_failed(type(hook).__name__)
-
-
-async def warm_up(prediction: Prediction) -> None:
-    """One prediction through everything; what is slow the first time is slow now.
-
-    Raises:
-        IsocenterError: the model doesn't answer.
-    """
-    side = prediction.predictor.bundle.preprocessing.image_size
-    blank = Instance(pixels=[[0.5] * side] * side)
-    with suppress(ExceptionGroup):
-        _, (served,) = await prediction.predict(
-            "warm-up", lambda: (None, [blank]), time.monotonic() + _WARM_UP_S
-        )
-        if served.outcome is not None:
-            return
-    raise IsocenterError("The model gave no answer to a blank image.")

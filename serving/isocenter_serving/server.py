@@ -12,6 +12,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from isocenter_serving.connection import BoundedConnection
+from isocenter_serving.limits import Limits
 from isocenter_serving.sharing import Shares, accept_fairly
 
 
@@ -21,11 +22,12 @@ class FairServer(Server):
     Args:
         config: uvicorn's.
         shares: of all workers.
+        limits: of this one.
     """
 
-    def __init__(self, config: Config, shares: Shares) -> None:
+    def __init__(self, config: Config, shares: Shares, limits: Limits) -> None:
         super().__init__(config)
-        self._shares = shares
+        self._shares, self._limits = shares, limits
         self._accepting: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -37,6 +39,7 @@ class FairServer(Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
             shares=self._shares,
+            limits=self._limits,
         )
         self._shares.join()
         for listening in sockets or []:
@@ -71,7 +74,7 @@ class BoundedWorker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = FairServer(self.config, self.app.shares)
+        server = FairServer(self.config, self.app.shares, self.app.settings.limits)
         self._install_sigquit_handler()
         await server.serve(sockets=[listening.sock for listening in self.sockets])
         if not server.started:

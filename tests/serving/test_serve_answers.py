@@ -47,9 +47,7 @@ def require_same(answers: list[Any], expected: list[Prediction]) -> None:
         assert answer["decision"] == wanted.decision
 
 
-def test_one_file(
-    program: Program, registered: Path, files: list[Path], expected: list[Prediction]
-) -> None:
+def test_one_file(program: Program, registered: Path, files: list[Path], expected: list[Prediction]) -> None:
     answers = [program.predict(path.read_bytes()) for path in files[:12]]
     assert {answer.status_code for answer in answers} == {200}
     require_same([answer.json() for answer in answers], expected)
@@ -97,9 +95,7 @@ def test_pixels(program: Program, files: list[Path], expected: list[Prediction])
 
 
 @pytest.mark.parametrize("route", ["/v2/models/cxr/infer", "/v2/models/cxr/versions/3/infer"])
-def test_open_inference(
-    program: Program, files: list[Path], expected: list[Prediction], route: str
-) -> None:
+def test_open_inference(program: Program, files: list[Path], expected: list[Prediction], route: str) -> None:
     tensor = {"name": "dicom", "shape": [12], "datatype": "BYTES", "data": [b64(p) for p in files[:12]]}
     with program.client() as client:
         answer = client.post(route, json={"id": "mine", "inputs": [tensor]}).json()
@@ -204,8 +200,6 @@ def test_problems(program: Program, files: list[Path]) -> None:
 
 def test_each_prediction_is_logged_without_its_content(program: Program, files: list[Path]) -> None:
     answer = program.predict(files[0].read_bytes())
-    (line,) = [
-        line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]
-    ]
+    (line,) = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]
     assert (line["route"], line["status"], line["method"]) == ("/v1/predict", 200, "POST")
     assert "CANARY" not in json.dumps(program.log())
