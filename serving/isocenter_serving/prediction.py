@@ -55,7 +55,7 @@ class Prediction:
         self._batcher.start()
 
     async def warm_up(self) -> None:
-        """Decode and score a blank image, alone and in a whole batch: what is slow the first time is slow now.
+        """Decode and score a blank image, alone and in a batch: what is slow at first is slow now.
 
         Neither metrics nor hooks see it.
 

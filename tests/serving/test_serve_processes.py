@@ -119,8 +119,8 @@ def test_a_killed_worker_is_replaced(registered: Path, files: list[Path], tmp_pa
 
 def test_workers_end_with_a_killed_master(registered: Path, tmp_path: Path) -> None:
     with running(tmp_path / "log", registered, "--workers", 2) as program:
+        wait_for(lambda: len(program.workers()) == 2)
         workers = program.workers()
-        assert len(workers) == 2
         program.process.kill()
         program.process.wait()
         wait_for(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
@@ -278,6 +278,7 @@ def test_workers_share_the_loaded_model(registered: Path, tmp_path: Path) -> Non
         return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
     with running(tmp_path / "log", registered, "--workers", 3) as program:
+        wait_for(lambda: len([line for line in program.log() if line["message"] == "ready"]) == 3)
         whole = next(
             int(line.split()[1])
             for line in Path(f"/proc/{program.workers()[0]}/smaps_rollup").read_text().splitlines()
