@@ -1,7 +1,10 @@
-"""``python -m isocenter_serving``: predictions at the command line."""
+"""``python -m isocenter_serving``: predictions at the command line, and over HTTP."""
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,6 +52,49 @@ def predict(
     refused = print_answers(predictor.predict(paths), names, as_json=as_json)
     if refused:
         raise click.exceptions.Exit(3)
+
+
+def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    """An option that a container's environment may give too."""
+    variable = "ISOCENTER_SERVING_" + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(name, envvar=variable, show_envvar=True, **settings)
+
+
+@serving.command(
+    help="""Answer predictions over HTTP with the model in --bundle, until SIGTERM.
+
+    What a cloud's service (SageMaker, Vertex AI, Azure ML) leaves in its container is recognised; an option
+    overrules it. The routes are described at /openapi.json.
+
+    Example: python -m isocenter_serving serve --bundle model/ --access fronted:sagemaker --port 8080
+    """
+)
+@_option("--bundle", help="Directory or URI of the model.")
+@_option("--digest", help="Digest that the bundle's files must have (sha256:...).")
+@_option("--name", help="Registered name of the model, repeated in the answers.")
+@_option("--number", type=int, help="Number of the model's version, repeated in the answers.")
+@_option("--access", help="Who may ask: fronted:SERVICE, or a JSON object with issuer and audience.")
+@_option("--host", default="0.0.0.0", show_default=True, help="Address to listen at.")  # noqa: S104
+@_option("--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: 8080]")
+@_option("--socket", type=click.Path(path_type=Path), help="Unix socket to listen at instead.")
+@_option("--admin-port", type=click.IntRange(1, 65535), help="Second port, where /metrics needs no token.")
+@_option("--workers", type=click.IntRange(1), help="Processes that predict.  [default: as many as cores]")
+@_option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of one call.")
+@_option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Most images a call.")
+@_option("--batch-wait-ms", type=click.FloatRange(0), default=5, show_default=True, help="Wait for company.")
+@_option("--queue", type=click.IntRange(1), default=128, show_default=True, help="Images that may wait.")
+@_option("--body-mib", type=click.IntRange(1), default=64, show_default=True, help="Largest request.")
+@_option("--held-mib", type=click.IntRange(1), default=256, show_default=True, help="All requests together.")
+@_option("--deadline-s", type=click.FloatRange(0.001), default=30, show_default=True, help="For an answer.")
+@_option("--body-s", type=click.FloatRange(0.001), default=60, show_default=True, help="For a whole body.")
+@_option("--pause-s", type=click.FloatRange(0.001), default=15, show_default=True, help="For its next byte.")
+@_option("--grace-s", type=click.IntRange(1), default=60, show_default=True, help="For requests at SIGTERM.")
+def serve(**given: Any) -> None:
+    """Run until told to end."""
+    from isocenter_serving.process import run
+    from isocenter_serving.settings import settings_from
+
+    run(settings_from(given, os.environ))
 
 
 def main() -> None:

@@ -38,19 +38,28 @@ def tile_statistics(tile: NDArray[np.uint16]) -> dict[str, float]:
         tile: uint16 [S, S].
     """
     content = _without_border(tile)
-    values = content.astype(np.float64) / TOP
-    levels = np.percentile(values, PERCENTILES)
+    values = content.astype(np.int32)
     return {
-        "mean": float(values.mean()),
-        "deviation": float(values.std()),
-        **{f"percentile_{level:02d}": float(value) for level, value in zip(PERCENTILES, levels, strict=True)},
+        "mean": float(values.mean()) / TOP,
+        "deviation": float(values.std()) / TOP,
+        **_percentiles(content),
         "entropy": _entropy(content),
-        "sharpness": float(_laplacian(values).var()) if min(values.shape) > 2 else 0.0,
-        "noise": _noise(values) if min(values.shape) > 2 else 0.0,
+        "sharpness": float(_laplacian(values).var()) / TOP**2 if min(values.shape) > 2 else 0.0,
+        "noise": _noise(values) / TOP if min(values.shape) > 2 else 0.0,
         "clipped_low": float((content == 0).mean()),
         "clipped_high": float((content == TOP).mean()),
         "border_fraction": 1 - content.size / tile.size if content.any() else 1.0,
     }
+
+
+def _percentiles(content: NDArray[np.uint16]) -> dict[str, float]:
+    """Linear between neighbours, as numpy's, of 16-bit values: those are sorted in a tenth of the time."""
+    ordered = np.sort(content, axis=None)
+    places = np.array(PERCENTILES) / 100 * (len(ordered) - 1)
+    below = places.astype(np.int64)
+    low, high = ordered[below].astype(np.float64), ordered[np.minimum(below + 1, len(ordered) - 1)]
+    levels = (low + (high - low) * (places - below)) / TOP
+    return {f"percentile_{level:02d}": float(value) for level, value in zip(PERCENTILES, levels, strict=True)}
 
 
 def _without_border(tile: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -67,12 +76,12 @@ def _entropy(content: NDArray[np.uint16]) -> float:
     return float(max(0.0, -(shares * np.log2(shares)).sum()))
 
 
-def _laplacian(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _laplacian(values: NDArray[np.int32]) -> NDArray[np.int32]:
     middle = values[1:-1, 1:-1]
     return values[:-2, 1:-1] + values[2:, 1:-1] + values[1:-1, :-2] + values[1:-1, 2:] - 4 * middle
 
 
-def _noise(values: NDArray[np.float64]) -> float:
+def _noise(values: NDArray[np.int32]) -> float:
     """Mean absolute response of [[1,-2,1],[-2,4,-2],[1,-2,1]], scaled to a Gaussian's deviation."""
     across = values[:, :-2] - 2 * values[:, 1:-1] + values[:, 2:]
     response = across[:-2] - 2 * across[1:-1] + across[2:]

@@ -1,0 +1,133 @@
+"""The one app that answers all contracts, wired together."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from isocenter_serving import __version__
+from isocenter_serving.access import Denied, Gate
+from isocenter_serving.exchange import QUIET, Exchange
+from isocenter_serving.instance import Hook
+from isocenter_serving.metrics import Metrics
+from isocenter_serving.prediction import Prediction
+from isocenter_serving.problem import Problem
+from isocenter_serving.readiness import Readiness
+from isocenter_serving.request_log import log_event
+from isocenter_serving.routes.asked import BODIES, PROBLEM_MODEL, Worker
+from isocenter_serving.routes.azureml import azureml_routes
+from isocenter_serving.routes.native import native_routes
+from isocenter_serving.routes.open_inference import open_inference_routes
+from isocenter_serving.routes.operations import operations_routes
+from isocenter_serving.routes.sagemaker import sagemaker_routes
+from isocenter_serving.routes.vertex import vertex_routes
+from isocenter_serving.settings import ServingSettings
+from isocenter_serving.tracing import Tracing
+
+if TYPE_CHECKING:
+    from isocenter_serving.predictor import Predictor
+
+
+def create_app(
+    settings: ServingSettings,
+    load: "Callable[[], Predictor]",
+    gate: Gate,
+    hooks: Sequence[Hook] = (),
+) -> FastAPI:
+    """The app of one worker process. It may be made before the fork: threads begin with its lifespan.
+
+    Args:
+        settings: of the program.
+        load: gives the model; called when the worker starts.
+        gate: who is let in.
+        hooks: what else is done with each image.
+    """
+    metrics = Metrics(settings.name or "", str(settings.number or ""))
+    tracing = Tracing()
+    worker = Worker(gate, settings.limits, metrics, Readiness())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tracing.start()
+        prediction = worker.prediction = Prediction(load(), settings, hooks, metrics, tracing)
+        prediction.start()
+        await prediction.warm_up()
+        worker.readiness.is_warm = True
+        metrics.ready(True)
+        log_event("ready")
+        yield
+        worker.readiness.is_draining = True
+        metrics.ready(False)
+        await prediction.stop()
+        tracing.stop()
+
+    app = FastAPI(
+        title="Isocenter serving",
+        version=__version__,
+        summary="Scores of DICOM X-rays. For research, not diagnosis.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for routes in (
+        native_routes(worker),
+        operations_routes(worker, settings.admin_port),
+        sagemaker_routes(worker),
+        azureml_routes(worker),
+        open_inference_routes(worker, settings.name or "model", str(settings.number or 1)),
+        vertex_routes(worker, settings.vertex),
+    ):
+        app.include_router(routes)
+    _answer_problems(app, worker)
+    _describe_bodies(app)
+    quiet = frozenset((*QUIET, settings.vertex.health))
+    app.add_middleware(Exchange, metrics=metrics, tracing=tracing, quiet=quiet)
+    return app
+
+
+def _answer_problems(app: FastAPI, worker: Worker) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        request.state.code = problem.code
+        return problem.response(request.state.request_id)
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
+        return answer(request, error)
+
+    @app.exception_handler(Denied)
+    async def denied(request: Request, error: Denied) -> Response:
+        worker.metrics.denied(error.reason)
+        headers = {"WWW-Authenticate": error.challenge} if error.challenge else {}
+        return answer(request, Problem(error.status, error.reason, "The caller is not let in.", headers))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = {404: "no-such-route", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
+        return answer(request, Problem(error.status_code, code, "See /openapi.json.", error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, _: RequestValidationError) -> Response:
+        return answer(request, Problem(400, "bad-header", "A header's value is not of its kind."))
+
+
+def _describe_bodies(app: FastAPI) -> None:
+    """Add to OpenAPI the models of what is read by hand, and of problems."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            for model in (*BODIES, PROBLEM_MODEL):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}))
+                schemas[schema["title"]] = schema
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]

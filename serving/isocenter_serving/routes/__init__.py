@@ -1,0 +1,1 @@
+"""The contracts that one app answers: ours, and each cloud's."""

@@ -1,0 +1,204 @@
+"""What all prediction routes do: let the caller in, read the body, predict."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Header, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from isocenter_serving.access import Gate, Scope
+from isocenter_serving.answer import Refusal
+from isocenter_serving.body import whole_body
+from isocenter_serving.instance import Instance, Served
+from isocenter_serving.limits import Holdings, Limits
+from isocenter_serving.metrics import Metrics
+from isocenter_serving.prediction import Prediction
+from isocenter_serving.problem import MEDIA_TYPE, Problem, ProblemBody
+from isocenter_serving.readiness import Readiness
+from isocenter_serving.requests.json_instances import InstancesBody
+from isocenter_serving.requests.kinds import DICOM, kind_of
+from isocenter_serving.requests.open_inference import InferenceRequest
+
+Deadline = Annotated[
+    int | None,
+    Header(
+        alias="X-Deadline-Milliseconds",
+        ge=1,
+        le=3_600_000,
+        description="The answer is of no use later. The endpoint's own deadline holds all the same.",
+    ),
+]
+
+
+_Asked = TypeVar("_Asked")
+Parse = Callable[[bytes], tuple[_Asked, Sequence[Instance]]]
+
+
+class Answer(BaseModel):
+    """What the model says about one image."""
+
+    model_config = ConfigDict(title="Answer")
+
+    score: float = Field(ge=0, le=1, description="Calibrated.")
+    decision: str = Field(description="A class of the model, or `abstained`.")
+    threshold: float = Field(description="The positive class is called from this score on.")
+    model: str | None = Field(description="Registered name.")
+    version: int | None = Field(description="Number of the model's version.")
+    digest: str = Field(description="Of the model's files.")
+    reasons: list[str] = Field(description="Why the model abstains; empty where it decides.")
+    verdict: dict[str, Any] | None = Field(description="What was found about the image.")
+    request_id: str
+
+
+class Refused(BaseModel):
+    """An image of a batch that has no score."""
+
+    model_config = ConfigDict(title="Refused")
+
+    refused: str = Field(description="Why, for programs.")
+    message: str = Field(description="Why, for people.")
+    request_id: str
+
+
+class Predictions(BaseModel):
+    """One answer an image, in the request's order."""
+
+    model_config = ConfigDict(title="Predictions")
+
+    predictions: list[Answer | Refused]
+
+
+class Worker:
+    """What the routes share in one process.
+
+    Args:
+        gate: who is let in.
+        limits: bounds.
+        metrics: what is counted.
+        readiness: whether requests are taken.
+    """
+
+    def __init__(self, gate: Gate, limits: Limits, metrics: Metrics, readiness: Readiness) -> None:
+        self.gate, self.limits, self.metrics, self.readiness = gate, limits, metrics, readiness
+        self.prediction: Prediction | None = None
+        self.bodies = Holdings(
+            limits.held_bytes, "busy", "Too many bytes of requests are held; come again a little later."
+        )
+
+    def require_prediction(self) -> Prediction:
+        """The loaded model.
+
+        Raises:
+            Problem: 503; it isn't there yet.
+        """
+        if self.prediction is None or not self.readiness.is_warm:
+            raise Problem(503, "not-ready", "The model is being loaded.", {"Retry-After": "1"})
+        return self.prediction
+
+    async def admit(self, request: Request, scope: Scope) -> None:
+        """Let the caller in.
+
+        Raises:
+            Denied: not for this scope.
+        """
+        await self.gate.admit(request.headers.get("authorization"), scope)
+
+    async def predict(
+        self, request: Request, deadline_ms: int | None, *, json_only: bool = False
+    ) -> tuple[list[Served], bool]:
+        """What becomes of the request's images, and whether a list of answers is due.
+
+        Raises:
+            Denied: the caller isn't let in.
+            Problem: there is no answer.
+        """
+        await self.admit(request, Scope.PREDICT)
+        self.require_prediction()
+        kind = kind_of(request.headers.get("content-type", ""), self.limits, json_only=json_only)
+        _, served = await self.predict_from(request, deadline_ms, lambda body: (None, kind.parse(body)))
+        return served, kind.is_batch
+
+    async def predict_from(
+        self,
+        request: Request,
+        deadline_ms: int | None,
+        parse: Callable[[bytes], tuple[_Asked, Sequence[Instance]]],
+    ) -> tuple[_Asked, list[Served]]:
+        """What ``parse`` says about the request besides its images, and what becomes of these.
+
+        Raises:
+            Problem: there is no answer.
+        """
+        prediction = self.require_prediction()
+        async with whole_body(request, self.limits, self.bodies) as body:
+            return await prediction.predict(
+                request.state.request_id, lambda: parse(body), self.deadline(deadline_ms)
+            )
+
+    def deadline(self, deadline_ms: int | None) -> float:
+        """When an answer must be there, by ``time.monotonic()``."""
+        asked = self.limits.deadline_s if deadline_ms is None else deadline_ms / 1000
+        return time.monotonic() + min(asked, self.limits.deadline_s)
+
+
+def answers(served: list[Served], is_batch: bool) -> dict[str, Any]:
+    """The answer's body: one image's, or a list.
+
+    Raises:
+        Problem: 422; the only image was refused.
+    """
+    if is_batch:
+        return {"predictions": [each.as_json() for each in served]}
+    outcome = served[0].outcome
+    if isinstance(outcome, Refusal):
+        raise Problem(422, outcome.reason, outcome.message)
+    return served[0].as_json()
+
+
+_BYTES = {"type": "string", "format": "binary"}
+ONE_OR_MANY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            DICOM: {"schema": {**_BYTES, "description": "A DICOM instance (PS3.10)."}},
+            "multipart/related": {"schema": {**_BYTES, "description": "Parts of application/dicom."}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Instances"}},
+        },
+    }
+}
+MANY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Instances"}}},
+    }
+}
+BODIES = (InstancesBody, InferenceRequest)
+"""Models of bodies, which FastAPI doesn't see because it doesn't read them."""
+
+_WHY = {
+    400: "The request is not of the form that its Content-Type says.",
+    401: "No token, or not a good one.",
+    403: "The token is not for this.",
+    408: "The body did not come in time.",
+    413: "The body is too large, or holds too many images or values.",
+    415: "The Content-Type is not one that is read.",
+    422: "The only image was refused; `code` says why.",
+    429: "Too much is waiting. `Retry-After` says when to come again.",
+    500: "A defect; the log has it under the request's id.",
+    503: "The model is being loaded, or tokens can't be checked now.",
+    504: "There was no answer before the deadline.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says about these statuses."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _WHY[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+PREDICTION_PROBLEMS = problems(*_WHY)
+PROBLEM_MODEL = ProblemBody
