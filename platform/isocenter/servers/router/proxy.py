@@ -94,7 +94,9 @@ class Proxy:
             except BrokenError:
                 sends += 1
                 if sends >= _MOST_SENDS:
-                    raise RefusedError(502, "lost", "Two processes ended while they worked on this.") from None
+                    raise RefusedError(
+                        502, "lost", "Two processes ended while they worked on this."
+                    ) from None
             except UnreachableError:
                 if self._choice.other({*failed, key}) is None:
                     failed.clear()
