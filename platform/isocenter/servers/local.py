@@ -256,7 +256,9 @@ def _start_supervisor(files: EndpointFiles) -> None:
             start_new_session=True,
         )
     deadline = time.monotonic() + _START_S
-    while not _is_supervised(files) and files.wanted() is not None:
+    while files.status().get("supervisor") != process.pid and files.wanted() is not None:
+        if process.poll() is not None and _is_supervised(files):
+            return  # another one was faster
         if process.poll() is not None or time.monotonic() > deadline:
             raise EnvironmentFaultError(
                 f"The supervisor of {files.directory.name} doesn't stay.", hint=f"See {files.supervisor_log}."

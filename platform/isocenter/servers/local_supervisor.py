@@ -79,6 +79,7 @@ class Supervisor:
         """From now on the time for the last requests runs."""
         self._began = time.monotonic()
         self._adopt(set())
+        self._files.tell({**self._files.status(), "state": "updating", "reason": "It is being ended."})
 
     @property
     def is_to_end(self) -> bool:
@@ -155,6 +156,7 @@ class Supervisor:
 
     def _tell(self) -> None:
         in_force = self._is_loaded and self._routes.get("rollout") == self._wanted["rollout"]
+        in_force = in_force and all(self._groups[key].was_ready for key in self._keys())
         state = "failed" if self._failure else "ready" if in_force else "updating"
         told = {
             "rollout": self._wanted["rollout"],
@@ -214,6 +216,10 @@ def supervise(directory: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
+    # What an earlier supervisor wrote holds no longer, if its processes have ended as well.
+    stale = files.status()
+    state = "failed" if stale.get("state") == "failed" else "updating"
+    files.tell({"variants": [], "reason": "", **stale, "state": state, "supervisor": os.getpid()})
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())

@@ -98,9 +98,11 @@ class Proxy:
                         502, "lost", "Two processes ended while they worked on this."
                     ) from None
             except UnreachableError:
-                if self._choice.other({*failed, key}) is None:
-                    failed.clear()
-                    await asyncio.sleep(_PAUSE_S)
+                pass
+            if self._choice.other({*failed, key}) is None:
+                # The same version again: its dying processes may still take connections for a moment.
+                failed.clear()
+                await asyncio.sleep(_PAUSE_S)
             failed.add(key)
             key = self._choice.other(failed) or self._choice.next()
         raise RefusedError(503, "unavailable", "No version can be reached now.", retry_after_s=1)
