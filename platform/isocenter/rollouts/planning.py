@@ -98,7 +98,8 @@ def with_weight(step: Step, percent: int) -> tuple[Kind, Rollout]:
         )
     if percent == _ALL:
         return Kind.PROMOTE, _next(step, (replace(candidate, weight=_ALL, shadow=False),), {})
-    return Kind.CANARY, _next(step, _beside(stable_of(step), candidate, percent), {})
+    kind = Kind.CANARY if percent else Kind.SHADOW
+    return kind, _next(step, _beside(stable_of(step), candidate, percent), {})
 
 
 def back_to(step: Step) -> RunId | None:

@@ -35,18 +35,13 @@ from isocenter.servers.local_access import access_environment
 from isocenter.servers.local_files import EndpointFiles
 from isocenter.servers.local_front import ask_front
 from isocenter.servers.local_group import SOCKET
+from isocenter.servers.local_process import inherited_environment
 
 _ENTRY_POINT = (sys.executable, "-m", "isocenter_serving")
 _READY_S, _STOP_GRACE_S = 180.0, 75.0
 _KEY_CHARACTERS = 12
 _START_S = 20.0
 _POLL_S = 0.02
-# What of the user's environment serving processes get to see: never tokens, passwords or database addresses.
-_INHERITED = (
-    *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH"),
-    *("SSL_CERT_FILE", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
-    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"),
-)
 
 
 class LocalServer:
@@ -244,12 +239,11 @@ def _start_supervisor(files: EndpointFiles) -> None:
     """
     if _is_supervised(files):
         return
-    environment = {n: v for n, v in os.environ.items() if n in _INHERITED or n.startswith("LC_")}
     with files.supervisor_log.open("ab", buffering=0) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "isocenter.servers.local_supervisor", str(files.directory)],
             cwd=files.directory,
-            env={**environment, "PYTHONUNBUFFERED": "1"},
+            env=inherited_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MARK = "ISOCENTER_ENDPOINT_PROCESS"
+# What of the user's environment serving processes get to see: never tokens, passwords or database addresses.
+_INHERITED = (
+    *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH"),
+    *("SSL_CERT_FILE", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"),
+)
 _STATE, _SESSION, _STARTED = 0, 3, 19
 """Fields of ``/proc/PID/stat`` behind the name (proc(5): 3, 6 and 22)."""
 
@@ -47,6 +53,12 @@ class Process:
             return
         finally:
             os.close(descriptor)
+
+
+def inherited_environment() -> dict[str, str]:
+    """What an endpoint's processes get of this one's environment."""
+    found = {n: v for n, v in os.environ.items() if n in _INHERITED or n.startswith("LC_")}
+    return {**found, "PYTHONUNBUFFERED": "1"}
 
 
 def start_process(

@@ -19,7 +19,7 @@ from typing import Any
 from isocenter.servers.local_files import EndpointFiles
 from isocenter.servers.local_front import Front
 from isocenter.servers.local_group import SOCKET, Group
-from isocenter.servers.local_process import reap
+from isocenter.servers.local_process import inherited_environment, reap
 
 _TICK_S = 0.05
 _DRAIN_S = 75.0
@@ -34,7 +34,7 @@ class Supervisor:
 
     def __init__(self, files: EndpointFiles) -> None:
         self._files = files
-        self._environment = dict(os.environ)
+        self._environment = inherited_environment()
         self._front = Front(files, self._environment)
         self._groups: dict[str, Group] = {}
         self._wanted: Mapping[str, Any] = {}

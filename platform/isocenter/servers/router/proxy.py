@@ -64,7 +64,7 @@ class Proxy:
         try:
             with self._admission.request() as held:
                 body = await held.body(request)
-                exchange = Exchange(request.method, request.raw_path, request.headers, body)
+                exchange = Exchange(request.method, request.rel_url.raw_path_qs, request.headers, body)
                 answer = await self._answer(exchange)
                 # Written while its bytes are still held.
                 response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from isocenter.servers.router.limits import Limits
 
@@ -80,7 +81,7 @@ class Upstream:
             async with self._session.request(
                 exchange.method,
                 # The host is only for the header, which is passed on as it came.
-                f"http://endpoint{exchange.path}",
+                URL(f"http://endpoint{exchange.path}", encoded=True),
                 headers=_passed(exchange.headers, copy=copy),
                 data=exchange.body or None,
                 allow_redirects=False,
