@@ -25,12 +25,28 @@ GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14
 async def routed(folder: Path, peers: dict[str, tuple[int, Peer | None]], limits: Limits) -> Any:
     """A router at a port, before peers that do what they like with a connection."""
     routes, servers = [], []
+    talks: set[asyncio.Task[None]] = set()
+
+    def tracked(peer: Peer) -> Peer:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            talks.add(task)
+            try:
+                await peer(reader, writer)
+            except (asyncio.CancelledError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+        return talk
+
     for key, (weight, peer) in peers.items():
         routes.append(
             {"key": key, "reference": key, "socket": f"{key}.sock", "weight": weight, "shadow": weight == 0}
         )
         if peer is not None:
-            servers.append(await asyncio.start_unix_server(peer, f"{key}.sock"))
+            servers.append(await asyncio.start_unix_server(tracked(peer), f"{key}.sock"))
     (folder / "routes.json").write_text(json.dumps({"rollout": "1", "routes": routes}))
     proxy = Proxy(folder, limits)
     proxy.load()
@@ -46,8 +62,12 @@ async def routed(folder: Path, peers: dict[str, tuple[int, Peer | None]], limits
     finally:
         await runner.cleanup()
         await proxy.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
         for server in servers:
             server.close()
+            await server.wait_closed()
 
 
 def peer(answer: bytes | None, seen: list[bytes] | None = None, pause_s: float = 0) -> Peer:
@@ -61,7 +81,6 @@ def peer(answer: bytes | None, seen: list[bytes] | None = None, pause_s: float =
         if answer is not None:
             writer.write(answer)
             await writer.drain()
-        writer.close()
 
     return talk
 
@@ -154,18 +173,28 @@ def test_a_client_that_sends_slowly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limits", [Limits(in_flight=1), Limits(buffered_bytes=1500)])
 def test_more_than_may_be_held_at_once(tmp_path: Path, limits: Limits) -> None:
+    released = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        await peer(GOOD)(reader, writer)
+
+    async def post(session: aiohttp.ClientSession) -> int:
+        async with session.post("/predict", data=b"x" * 1000) as response:
+            return response.status
+
     async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
-        first = asyncio.create_task(session.post("/predict", data=b"x" * 1000))
-        await asyncio.sleep(0.2)
+        first = asyncio.create_task(post(session))
+        while not proxy.in_flight()["a"]:
+            await asyncio.sleep(0.01)
         async with session.post("/predict", data=b"x" * 1000) as response:
             assert await refusal(response) == (429, "busy")
             assert response.headers["Retry-After"] == "1"
-        async with await first as response:
-            assert response.status == 200
-        async with session.post("/predict", data=b"x" * 1000) as response:
-            assert response.status == 200, "what was held is let go"
+        released.set()
+        assert await first == 200
+        assert await post(session) == 200, "what was held is let go"
 
-    run(tmp_path, {"a": (100, peer(GOOD, pause_s=0.6))}, ask, limits)
+    run(tmp_path, {"a": (100, talk)}, ask, limits)
 
 
 def test_what_is_for_the_next_hop_only_is_not_passed_on(tmp_path: Path) -> None:
