@@ -239,7 +239,7 @@ class ServerContract:
         self, server: Server, one: Variant, two: Variant, predict: Predict
     ) -> None:
         if Capability.COMPARISON not in server.capabilities:
-            pytest.skip("this service does not compare")
+            return
         endpoint = self.serve(server, *self.canary(one, two, 50))
         for _ in range(4):
             predict(endpoint)
@@ -251,9 +251,8 @@ class ServerContract:
         assert list(server.logs(NAME, "cxr:2"))
         assert len(list(server.logs(NAME))) > len(list(server.logs(NAME, "cxr:2")))
 
-    @pytest.mark.parametrize("wanted", list(Capability))
     def test_what_it_can_not_do_is_refused_by_plan(
-        self, golden_server: Server, one: Variant, two: Variant, wanted: Capability
+        self, golden_server: Server, one: Variant, two: Variant
     ) -> None:
         asks = {
             Capability.AUTOSCALING: replace(self.rollout(one), scaling=Scaling(1, 4)),
@@ -262,10 +261,9 @@ class ServerContract:
             Capability.SHADOW: self.rollout(one, replace(two, weight=0, shadow=True)),
             Capability.SPLIT: self.rollout(*self.canary(one, two, 10)),
         }
-        if wanted in golden_server.capabilities or wanted not in asks:
-            pytest.skip("this service can")
-        with pytest.raises(InputError, match=wanted.value):
-            golden_server.plan(asks[wanted])
+        for wanted in asks.keys() - golden_server.capabilities:
+            with pytest.raises(InputError, match=wanted.value):
+                golden_server.plan(asks[wanted])
 
     def observed(
         self, server: Server, enough: Callable[[dict[str, Observation]], bool]
