@@ -66,8 +66,8 @@ WHERE = $(WHICH) $(if $(EMULATE),--emulate)
 BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) \
 	$(if $(EMULATE),$(VENV)/.installed-infra-emulator)
 
-.PHONY: help setup demo train test lint lint-workflows bench clean image synth plan deploy drift destroy bootstrap cloud \
-	plan-matrix plan-comment plan-review policy
+.PHONY: help setup demo train rollback test lint lint-workflows bench clean image synth plan deploy drift destroy \
+	bootstrap cloud plan-matrix plan-comment plan-review policy
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -165,6 +165,12 @@ train: $(VENV)/.installed $(TARGET_NEEDS) ## train and register on TARGET from D
 	@[ -n '$(DATA)' ] || { echo "Which files? make train TARGET=gcp-dev DATA=DIR [LABELS=FILE] [ARGS='--gpu l4']" >&2; exit 3; }
 	@$(BIN)/isocenter pipeline run --target '$(TARGET)' --data '$(DATA)' --classes '$(CLASSES)' \
 	  $(if $(LABELS),--labels '$(LABELS)') $(ARGS)
+
+# By environment and unexpanded: a reason is a sentence, and may hold quotes and dollars.
+rollback: export ROLLBACK_REASON := $(value REASON)
+rollback: $(VENV)/.installed ## bring the last good version of an endpoint back (NAME=, REASON='...')
+	@[ -n '$(NAME)' ] || { echo "Which endpoint? make rollback NAME=chest REASON='why'" >&2; exit 3; }
+	@$(BIN)/isocenter endpoint rollback '$(NAME)' --reason "$$ROLLBACK_REASON"
 
 image: ## build IMAGE=training or serving, VARIANT=cpu or cuda, by podman, docker or buildah (BASE=, PUSH=)
 	@IMAGE='$(IMAGE)' VARIANT='$(VARIANT)' BASE='$(BASE)' TAG='$(TAG)' PUSH='$(PUSH)' ENGINE='$(ENGINE)' bash docs/image.sh

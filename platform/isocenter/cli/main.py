@@ -61,6 +61,19 @@ VERBS: Mapping[str, Verb | Group] = {
     "emulate": Verb(
         "isocenter.cli.emulate:command", "Answer as a cloud's training service, on this machine."
     ),
+    "endpoint": Group(
+        "Serve registered models, change what is served, take it back.",
+        {
+            "deploy": Verb(
+                "isocenter.cli.endpoint.deploy:command", "Put a version behind an endpoint; canary, shadow."
+            ),
+            "status": Verb("isocenter.cli.endpoint.status:command", "What serves, what it did, its history."),
+            "shift": Verb("isocenter.cli.endpoint.shift:command", "Give the new version more or less."),
+            "rollback": Verb("isocenter.cli.endpoint.rollback:command", "Bring the last good version back."),
+            "logs": Verb("isocenter.cli.endpoint.logs:command", "Print what the serving program says."),
+            "delete": Verb("isocenter.cli.endpoint.delete:command", "End an endpoint; its history stays."),
+        },
+    ),
     "model": Group(
         "Registered models: their versions, cards and aliases.",
         {

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The Alembic revision that this code reads and writes."""
 
 
@@ -195,6 +196,36 @@ model_mirrors = Table(
     Column("error", Text),
     Column("tried_at", UtcDateTime),
     _version_key(),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("target", _NAME, nullable=False),
+    Column("alias", String(16)),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# The history of all endpoints, also of those that are no more: so no key to the table above.
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", _RUN_ID, primary_key=True),
+    Column("endpoint", _NAME, nullable=False, index=True),
+    Column("target", _NAME, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("gates", JSON),
+    Column("promotes", Boolean, nullable=False),
+    Column("back_to", _RUN_ID),
+    Column("submission_digest", _DIGEST, nullable=False),
+    Column("actor", _NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("outcome", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
 )
 
 # What is hashed is rebuilt from these columns, so nothing is kept twice. Moments are text: their bytes count.

@@ -1,0 +1,139 @@
+"""The processes of one version: started, watched, started again, ended after their last request."""
+
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isocenter.backends.job_log import failure_reason
+from isocenter.servers.local_files import EndpointFiles
+from isocenter.servers.local_process import Process, kill_all, leader_of, start_process
+from isocenter.servers.unix_http import ask_socket
+
+SOCKET = "serve.sock"
+_MOST_DEATHS = 3
+"""Of a version that was never ready: then it won't be."""
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
+_LARGEST_LOG = 16 << 20
+_OK = 200
+
+
+class Group:
+    """One version's serving program and its workers.
+
+    Args:
+        key: of the group; names its directory.
+        spec: ``argv``, ``environment``, ``reference``, ``digest``, ``ready_s`` and ``stop_grace_s``.
+        files: the endpoint's.
+        environment: what the program inherits.
+    """
+
+    def __init__(
+        self, key: str, spec: Mapping[str, Any], files: EndpointFiles, environment: Mapping[str, str]
+    ) -> None:
+        self.key, self.spec = key, spec
+        self.is_ready = False
+        self.was_ready = False
+        self.restarts = 0
+        self.leaves_since: float | None = None
+        self._files, self._environment = files, environment
+        self._mark = f"{files.mark()}:{key}"
+        self._made = time.monotonic()
+        self._next_start = 0.0
+        self._stops_since: float | None = None
+        files.group(key).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._process: Process | None = leader_of(self._mark)
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self.leaves_since is not None:
+            return "draining"
+        if self.is_ready:
+            return "ready"
+        return "failed" if self.problem() else "starting"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its leader runs."""
+        return self._process is not None and self._process.is_alive()
+
+    def problem(self) -> str | None:
+        """Why it won't get ready; None while it may."""
+        if self.was_ready:
+            return None
+        if self.restarts >= _MOST_DEATHS:
+            what = "ends as often as it is started"
+        elif time.monotonic() - self._made > self.spec["ready_s"]:
+            what = f"is not ready after {self.spec['ready_s']:g} s"
+        else:
+            return None
+        said = failure_reason(self._files.group_log(self.key)) or "It said nothing."
+        return f"{self.spec['reference']} {what}. {said}"
+
+    def watch(self) -> None:
+        """Start it, or start it again; see whether it is ready."""
+        if self._stops_since is not None or self.leaves_since is not None:
+            return
+        if not self.is_alive:
+            self._start_again()
+        elif not self.is_ready:
+            answer = ask_socket(self._files.group(self.key), SOCKET, "/readyz")
+            self.is_ready = answer is not None and answer[0] == _OK
+            self.was_ready = self.was_ready or self.is_ready
+
+    def stop(self) -> None:
+        """Ask it to end after its last request; once is enough."""
+        if self._stops_since is None:
+            self._stops_since = time.monotonic()
+            self.is_ready = False
+            if self._process is not None:
+                self._process.signal(signal.SIGTERM)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stops_since is not None
+
+    def is_gone(self) -> bool:
+        """Whether all of its processes have ended; those that don't are killed after the grace time."""
+        if self._stops_since is None:
+            return False
+        late = time.monotonic() - self._stops_since > self.spec["stop_grace_s"]
+        if self.is_alive and not late:
+            return False
+        kill_all(self._mark)
+        return True
+
+    def _start_again(self) -> None:
+        if self._process is not None:
+            self._process = None
+            self.is_ready = False
+            self.restarts += 1
+            wait = min(_SHORTEST_WAIT_S * 2**self.restarts, _LONGEST_WAIT_S) if not self.was_ready else 0
+            self._next_start = max(self._next_start, time.monotonic() + wait)
+        if time.monotonic() < self._next_start or self.problem():
+            return
+        kill_all(self._mark)  # workers that outlived their leader
+        self._next_start = time.monotonic() + _LONGEST_WAIT_S if self.was_ready and self.restarts > 1 else 0.0
+        self._process = self._start()
+
+    def _start(self) -> Process | None:
+        directory, log = self._files.group(self.key), self._files.group_log(self.key)
+        (directory / SOCKET).unlink(missing_ok=True)
+        _turn_over(log)
+        environment = {**self._environment, **self.spec["environment"]}
+        try:
+            return start_process(self.spec["argv"], self._mark, environment, directory, log)
+        except OSError as error:
+            self.restarts += 1
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(f"The serving program can't be started: {error.strerror}.\n")
+            return None
+
+
+def _turn_over(log: Path) -> None:
+    """Keep two logs of bounded size."""
+    if log.is_file() and log.stat().st_size > _LARGEST_LOG:
+        log.replace(log.with_name("log.1"))

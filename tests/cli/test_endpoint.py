@@ -1,0 +1,198 @@
+"""`isocenter endpoint` as a user types it."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from registrations import DATASET, RUN, complete_card
+
+from isocenter.cards import ModelCard
+from isocenter.domain.artifact import MediaType
+from isocenter.domain.rollout import Endpoint, EndpointState
+from isocenter.domain.run import RunId
+from isocenter.home import Home
+from isocenter.registry.opening import open_registry
+from isocenter.storage.artifacts import ArtifactStore
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+SERVERS = Path(__file__).parents[1] / "servers"
+TARGET = "this-machine"
+REASON = ("--reason", "because")
+
+
+@pytest.fixture(scope="module")
+def local_endpoints() -> ModuleType:
+    """tests/servers/local_endpoints.py; pytest's importlib mode puts no folder on the path."""
+    spec = importlib.util.spec_from_file_location("cli_local_endpoints", SERVERS / "local_endpoints.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def store(
+    home: Home, tmp_path: Path, local_endpoints: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """cxr:1 and cxr:2 with complete cards, cxr:3 with an empty one; a target that runs the stand-in."""
+    monkeypatch.setenv("ISOCENTER_ACTOR", "alice")
+    registry = open_registry(home)
+    for number in (1, 2, 3):
+        folder = tmp_path / f"bundle-{number}"
+        folder.mkdir()
+        (folder / "behaviour.json").write_text(json.dumps({"score": number / 10}))
+        artifact = ArtifactStore(home).publish(folder, name="model", media_type=MediaType.BUNDLE)
+        card = complete_card() if number < 3 else ModelCard(name="cxr")
+        registry.register("cxr", artifact, dataset_digest=DATASET, run=RUN, metrics={}, card=card)
+    settings = {"serving_entry_point": [sys.executable, str(SERVERS / "stand_in.py")]}
+    descriptor = {"name": TARGET, "provider": "onprem", "backend": "local", "settings": settings}
+    (home.root / "deployments").mkdir()
+    (home.root / "deployments" / f"{TARGET}.json").write_text(json.dumps(descriptor))
+    yield home
+    local_endpoints.end_all(home)
+
+
+def deploy(cli: Cli, *arguments: str) -> dict[str, Any]:
+    done = cli("endpoint", "deploy", *arguments, "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_an_empty_store(home: Home, isocenter_cli: Cli) -> None:
+    assert "No endpoints yet" in isocenter_cli("endpoint", "status").stdout
+    assert json.loads(isocenter_cli("endpoint", "status", "--json").stdout) == []
+    for verb in (("status",), ("logs",), ("rollback",), ("shift", "10"), ("delete",)):
+        done = isocenter_cli("endpoint", verb[0], "chest", *verb[1:])
+        assert (done.returncode, "There is no endpoint 'chest'" in done.stderr) == (3, True), done.stderr
+
+
+def test_from_deploy_to_delete(store: Home, isocenter_cli: Cli, local_endpoints: ModuleType) -> None:
+    made = deploy(isocenter_cli, "chest", "cxr:1", "--target", TARGET, "--cpus", "1", *REASON)
+    endpoint = Endpoint("chest", EndpointState.READY, RunId(made["step"]["rollout"]), made["url"])
+    assert local_endpoints.post(endpoint)[1]["version"] == 1
+
+    text = isocenter_cli("endpoint", "deploy", "chest", "cxr:2", "--canary", "10", *REASON)
+    assert (text.returncode, f"chest serves cxr:1 90 %, cxr:2 10 % at {made['url']}" in text.stdout) == (
+        0,
+        True,
+    )
+    assert "cxr:2 starting" in text.stderr or "cxr:2 ready" in text.stderr
+
+    shifted = isocenter_cli("endpoint", "shift", "chest", "100", *REASON)
+    assert (shifted.returncode, "chest serves cxr:2 100 %" in shifted.stdout) == (0, True)
+    back = isocenter_cli("endpoint", "rollback", "chest", "--reason", "scores are off")
+    assert (back.returncode, "chest serves cxr:1 100 %" in back.stdout) == (0, True)
+    assert local_endpoints.post(endpoint)[1]["version"] == 1
+
+    found = json.loads(isocenter_cli("endpoint", "status", "chest", "--json").stdout)
+    assert (found["state"], found["observed"]["cxr:1"]["requests"]) == ("ready", 1)
+    assert [step["kind"] for step in found["history"]] == ["rollback", "promote", "canary", "deploy"]
+    shown = isocenter_cli("endpoint", "status", "chest").stdout
+    assert "scores are off" in shown and "alice" in shown
+    assert "serving cxr:1" in isocenter_cli("endpoint", "logs", "chest").stdout
+    assert "chest" in isocenter_cli("endpoint", "status").stdout
+
+    gone = isocenter_cli("endpoint", "delete", "chest", *REASON)
+    assert (gone.returncode, "chest is gone" in gone.stdout) == (0, True)
+    after = json.loads(isocenter_cli("endpoint", "status", "chest", "--json").stdout)
+    assert (after["state"], after["history"][0]["kind"]) == ("absent", "delete")
+    assert isocenter_cli("audit", "verify").returncode == 0
+
+
+def test_a_dry_run_prints_the_request_and_does_nothing(store: Home, isocenter_cli: Cli) -> None:
+    command = ("endpoint", "deploy", "chest", "cxr:1", "--target", TARGET, "--dry-run", *REASON)
+    planned = json.loads(isocenter_cli(*command).stdout)
+    (variant,) = planned["request"]["variants"]
+    assert variant["argv"][2:4] == ["serve", "--bundle"]
+    assert (planned["server"], planned["step"]["kind"]) == ("local", "deploy")
+    assert not (store.root / "endpoints").exists()
+    assert json.loads(isocenter_cli("endpoint", "status", "--json").stdout) == []
+    refused = isocenter_cli("endpoint", "deploy", "chest", "cxr:1", "--as", "champion", "--dry-run", *REASON)
+    assert (refused.returncode, "no Approval" in refused.stderr) == (8, True)
+    events = json.loads(isocenter_cli("audit", "list", "--json").stdout)
+    assert {event["action"] for event in events} == {"model.register"}
+
+
+def test_refusals_have_their_exit_codes(store: Home, isocenter_cli: Cli) -> None:
+    at = ("--target", TARGET)
+    for arguments, code, says in [
+        (("cxr:1", *at), 8, "needs a reason"),
+        (("cxr:3", *at, "--as", "champion", *REASON), 8, "no Approval as champion"),
+        (("cxr:9", *at, *REASON), 3, "cxr"),
+        (
+            ("cxr:1", *at, "--canary", "10", *REASON),
+            3,
+            "no endpoint 'chest' that the version could stand beside",
+        ),
+        (("cxr:1", *at, "--canary", "10", "--shadow", *REASON), 2, "exclude each other"),
+        (("cxr:1", *at, "--gpu", "l4", *REASON), 3, "asks for gpu"),
+        (("cxr:1", *at, "--max-instances", "3", *REASON), 3, "asks for autoscaling"),
+        (("cxr:1", *at, "--watch", "soon", *REASON), 3, "is no duration"),
+        (("cxr:1", "--target", "mars", *REASON), 3, "There is no target 'mars'"),
+        (("cxr@champion", *at, *REASON), 3, "champion"),
+    ]:
+        done = isocenter_cli("endpoint", "deploy", "chest", *arguments)
+        assert (done.returncode, says in done.stderr) == (code, True), (arguments, done.stderr)
+    bad_name = isocenter_cli("endpoint", "deploy", "Chest!", "cxr:1", *at, *REASON)
+    assert (bad_name.returncode, "can't name an endpoint" in bad_name.stderr) == (3, True)
+
+
+def test_a_reference_by_champion_makes_the_endpoint_clinical(store: Home, isocenter_cli: Cli) -> None:
+    isocenter_cli("model", "promote", "cxr:1", "--to", "champion", "--reason", "reviewed")
+    deploy(isocenter_cli, "chest", "cxr@champion", "--target", TARGET, "--cpus", "1", *REASON)
+    found = json.loads(isocenter_cli("endpoint", "status", "chest", "--json").stdout)
+    assert found["alias"] == "champion"
+    refused = isocenter_cli("endpoint", "deploy", "chest", "cxr:2", "--canary", "10", *REASON)
+    assert (refused.returncode, "no Approval as champion or challenger" in refused.stderr) == (8, True)
+
+
+def test_a_gate_that_fails_ends_with_4(store: Home, isocenter_cli: Cli) -> None:
+    deploy(isocenter_cli, "chest", "cxr:1", "--target", TARGET, "--cpus", "1", *REASON)
+    gates = ("--min-requests", "5", "--watch", "1s", "--wait", "1s", "--promote")
+    done = isocenter_cli("endpoint", "deploy", "chest", "cxr:2", "--canary", "10", *gates, *REASON)
+    assert (done.returncode, "requests 0, at least 5" in done.stderr) == (4, True), done.stderr
+    found = json.loads(isocenter_cli("endpoint", "status", "chest", "--json").stdout)
+    assert [(step["kind"], step["state"]) for step in found["history"]][:2] == [
+        ("rollback", "succeeded"),
+        ("canary", "failed"),
+    ]
+
+
+@pytest.mark.parametrize("verb", ["deploy", "status", "shift", "rollback", "logs", "delete"])
+def test_help_shows_an_example_and_loads_little(isocenter_cli: Cli, verb: str) -> None:
+    done = isocenter_cli("endpoint", verb, "--help")
+    assert (done.returncode, f"isocenter endpoint {verb}" in done.stdout.split("Example")[1]) == (0, True)
+    code = (
+        "import sys\nfrom isocenter.cli.main import root\n"
+        f"try:\n    root.main(['endpoint', '{verb}', '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'aiohttp', 'sqlalchemy', 'pydantic', 'numpy', 'rich', 'yaml'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_make_rollback_passes_name_and_reason(tmp_path: Path) -> None:
+    makefile = Path(__file__).parents[2] / "Makefile"
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    program = tmp_path / ".venv" / "bin" / "isocenter"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / ".venv" / ".installed").touch()
+    command = ["make", "-f", makefile, "-o", ".venv/.installed", "rollback", "NAME=chest"]
+    done = subprocess.run(
+        [*command, "REASON=it's $5 off"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "endpoint|rollback|chest|--reason|it's $5 off|"
+    nameless = subprocess.run(command[:-1], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert nameless.returncode != 0 and "Which endpoint?" in nameless.stderr
