@@ -88,6 +88,9 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @_option("--deadline-s", type=click.FloatRange(0.001), default=30, show_default=True, help="For an answer.")
 @_option("--body-s", type=click.FloatRange(0.001), default=60, show_default=True, help="For a whole body.")
 @_option("--pause-s", type=click.FloatRange(0.001), default=15, show_default=True, help="For its next byte.")
+@_option("--capture-dir", type=click.Path(path_type=Path), help="Folder for features and denials.")
+@_option("--capture-percent", type=click.IntRange(0, 100), default=100, show_default=True, help="Of images.")
+@_option("--capture-limit-mib", type=click.IntRange(1), default=256, show_default=True, help="Of the folder.")
 @_option("--grace-s", type=click.IntRange(1), default=60, show_default=True, help="For requests at SIGTERM.")
 def serve(**given: Any) -> None:
     """Run until told to end."""

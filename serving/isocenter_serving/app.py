@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from isocenter_serving import __version__
 from isocenter_serving.access import Denied, Gate
+from isocenter_serving.access.denials import DenialLog
 from isocenter_serving.exchange import QUIET, Exchange
 from isocenter_serving.instance import Hook
 from isocenter_serving.metrics import Metrics
@@ -36,7 +39,7 @@ def create_app(
     settings: ServingSettings,
     load: "Callable[[], Predictor]",
     gate: Gate,
-    hooks: Sequence[Hook] = (),
+    hooks: "Callable[[Predictor], Sequence[Hook]]" = lambda _: (),
 ) -> FastAPI:
     """The app of one worker process. It may be made before the fork: threads begin with its lifespan.
 
@@ -44,7 +47,7 @@ def create_app(
         settings: of the program.
         load: gives the model; called when the worker starts.
         gate: who is let in.
-        hooks: what else is done with each image.
+        hooks: gives what else is done with each image; called when the worker starts.
     """
     metrics = Metrics(settings.name or "", str(settings.number or ""))
     tracing = Tracing()
@@ -53,7 +56,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tracing.start()
-        prediction = worker.prediction = Prediction(load(), settings, hooks, metrics, tracing)
+        predictor = load()
+        chosen = hooks(predictor)
+        prediction = worker.prediction = Prediction(predictor, settings, chosen, metrics, tracing)
         prediction.start()
         await prediction.warm_up()
         worker.readiness.is_warm = True
@@ -63,6 +68,8 @@ def create_app(
         worker.readiness.is_draining = True
         metrics.ready(False)
         await prediction.stop()
+        for hook in chosen:
+            hook.close()
         tracing.stop()
 
     app = FastAPI(
@@ -82,14 +89,16 @@ def create_app(
         vertex_routes(worker, settings.vertex),
     ):
         app.include_router(routes)
-    _answer_problems(app, worker)
+    _answer_problems(app, worker, settings.keeping.folder)
     _describe_bodies(app)
     quiet = frozenset((*QUIET, settings.vertex.health))
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing, quiet=quiet)
     return app
 
 
-def _answer_problems(app: FastAPI, worker: Worker) -> None:
+def _answer_problems(app: FastAPI, worker: Worker, kept: Path | None) -> None:
+    denials = DenialLog(kept / "denials") if kept else None
+
     def answer(request: Request, problem: Problem) -> Response:
         request.state.code = problem.code
         return problem.response(request.state.request_id)
@@ -101,6 +110,8 @@ def _answer_problems(app: FastAPI, worker: Worker) -> None:
     @app.exception_handler(Denied)
     async def denied(request: Request, error: Denied) -> Response:
         worker.metrics.denied(error.reason)
+        if denials is not None:
+            await run_in_threadpool(_write_down, denials, error, request.state.request_id)
         headers = {"WWW-Authenticate": error.challenge} if error.challenge else {}
         return answer(request, Problem(error.status, error.reason, "The caller is not let in.", headers))
 
@@ -112,6 +123,16 @@ def _answer_problems(app: FastAPI, worker: Worker) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, _: RequestValidationError) -> Response:
         return answer(request, Problem(400, "bad-header", "A header's value is not of its kind."))
+
+
+def _write_down(denials: DenialLog, denied: Denied, request_id: str) -> None:
+    """Keep a denial; where the disk refuses, the log has it."""
+    try:
+        if denials.record(denied, request_id):
+            return
+    except OSError:
+        pass
+    log_event("denied", reason=denied.reason, subject=denied.subject, request_id=request_id)
 
 
 def _describe_bodies(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isocenter.imaging.radiograph import AcquisitionAttributes
+    from isocenter_serving.features import Features
 
     Tile = NDArray[np.uint16]
 
@@ -41,6 +42,7 @@ class Served:
         instance: the image as it came.
         tile: what the network sees; None where the image was refused.
         attributes: how it was made; None for an array.
+        features: what is kept of the image.
         outcome: the model's answer.
         verdict: what was found about the image; goes into the answer.
         reasons: codes; where there are any, the model abstains.
@@ -50,6 +52,7 @@ class Served:
     instance: Instance
     tile: "Tile | None" = None
     attributes: "AcquisitionAttributes | None" = None
+    features: "Features | None" = None
     outcome: Prediction | Refusal | None = None
     verdict: Mapping[str, Any] | None = None
     reasons: Sequence[str] = field(default=())
@@ -73,3 +76,6 @@ class Hook(Protocol):
 
     def keep(self, served: Served) -> None:
         """Look at an answered image. What this raises is counted, and the answer goes out all the same."""
+
+    def close(self) -> None:
+        """The last image has been kept."""

@@ -20,7 +20,12 @@ from gunicorn.glogging import Logger
 from isocenter_serving.access import open_gate
 from isocenter_serving.app import create_app
 from isocenter_serving.bundle_place import bundle_at_hand
+from isocenter_serving.capture import Spool, SpoolBounds
+from isocenter_serving.feature_capture import FeatureCapture
+from isocenter_serving.input_check import InputCheck
+from isocenter_serving.instance import Hook
 from isocenter_serving.metrics import DIRECTORY_VARIABLE, forget_process
+from isocenter_serving.reference import Reference, read_reference
 from isocenter_serving.request_log import log_event, set_up_logging
 from isocenter_serving.served_bundle import open_bundle
 from isocenter_serving.server import BoundedWorker
@@ -117,12 +122,27 @@ def run(settings: ServingSettings) -> None:
     os.environ[DIRECTORY_VARIABLE] = folder
     try:
         with bundle_at_hand(settings.bundle, settings.digest) as bundle:
-            app = create_app(settings, _loader(settings, bundle), open_gate(settings.access))
+            hooks = _hooks(settings, read_reference(bundle))
+            app = create_app(settings, _loader(settings, bundle), open_gate(settings.access), hooks)
             log_event("starting", model=settings.name, version=settings.number, workers=settings.workers)
             Program(settings, app).run()
     finally:
         if os.getpid() == _MASTER:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hooks(settings: ServingSettings, reference: Reference) -> "Callable[[Predictor], list[Hook]]":
+    """What each worker does with images besides scoring them; a spool belongs to one process."""
+    keeping = settings.keeping
+
+    def make(_: "Predictor") -> list[Hook]:
+        hooks: list[Hook] = [InputCheck(reference)]
+        if keeping.folder is not None and keeping.percent:
+            bounds = SpoolBounds(total_bytes=keeping.limit_mib << 20)
+            hooks.append(FeatureCapture(Spool(keeping.folder / "features", bounds), keeping.percent))
+        return hooks
+
+    return make
 
 
 def _loader(settings: ServingSettings, bundle: Path) -> "Callable[[], Predictor]":

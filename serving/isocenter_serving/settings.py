@@ -33,6 +33,21 @@ class Batching:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """What is kept of requests, in a folder that the target collects.
+
+    Args:
+        folder: for features and denials; None: nothing is kept.
+        percent: of the images whose features are kept.
+        limit_mib: the oldest features go beyond this size.
+    """
+
+    folder: Path | None = None
+    percent: int = 100
+    limit_mib: int = 256
+
+
+@dataclass(frozen=True)
 class ServingSettings:
     """All that a serving program is told.
 
@@ -52,6 +67,7 @@ class ServingSettings:
         limits: of each worker.
         batching: of each worker.
         vertex: routes of Vertex AI.
+        keeping: what is kept of requests.
     """
 
     bundle: str
@@ -69,6 +85,7 @@ class ServingSettings:
     limits: Limits = field(default_factory=Limits)
     batching: Batching = field(default_factory=Batching)
     vertex: VertexRoutes = field(default_factory=VertexRoutes)
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 def parse_access(text: str) -> AccessSettings:
@@ -131,5 +148,6 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
             pause_s=given["pause_s"],
         ),
         vertex=placement.vertex,
+        keeping=Keeping(given["capture_dir"], given["capture_percent"], given["capture_limit_mib"]),
         batching=Batching(given["batch_size"], given["batch_wait_ms"] / 1000),
     )

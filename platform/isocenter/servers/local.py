@@ -170,7 +170,9 @@ class LocalServer:
         }
 
     def _capture(self, rollout: Rollout) -> dict[str, str]:
-        return {f"ISOCENTER_SERVING_CAPTURE_{k.upper()}": str(v) for k, v in asdict(rollout.capture).items()}
+        # Relative to where a version's processes work: a rollout is planned without knowing the store.
+        kept = {"dir": "capture", **asdict(rollout.capture)}
+        return {f"ISOCENTER_SERVING_CAPTURE_{name.upper()}": str(value) for name, value in kept.items()}
 
 
 def _is_wanted(files: EndpointFiles, submission: Submission) -> bool:

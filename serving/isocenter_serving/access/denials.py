@@ -9,7 +9,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from isocenter_serving.access.base import Denied, Scope
+from isocenter_serving.access.base import Denied
 
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -27,12 +27,11 @@ class DenialLog:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / "denials.jsonl"
 
-    def record(self, denied: Denied, scope: Scope, request_id: str, *, now: datetime | None = None) -> bool:
+    def record(self, denied: Denied, request_id: str, *, now: datetime | None = None) -> bool:
         """Write down who wasn't let in. Whether there was room.
 
         Args:
             denied: why.
-            scope: what was asked for.
             request_id: as in the answer.
             now: when (UTC); None: now.
 
@@ -43,7 +42,6 @@ class DenialLog:
             "at": (now or datetime.now(UTC)).isoformat(timespec="milliseconds"),
             "reason": denied.reason,
             "status": denied.status,
-            "scope": str(scope),
             "subject": denied.subject,
             "request": request_id,
         }

@@ -1,0 +1,32 @@
+"""Each image is held against the training images before it is scored."""
+
+from isocenter_serving.features import features_of
+from isocenter_serving.instance import Served
+from isocenter_serving.reference import Reference
+from isocenter_serving.verdict import judge
+
+
+class InputCheck:
+    """A hook that describes an image, says what is unlike the training images, and makes the model abstain.
+
+    Args:
+        reference: the bundle's profile.
+    """
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+
+    def examine(self, served: Served) -> None:
+        """See :class:`~isocenter_serving.instance.Hook`."""
+        if served.tile is None:
+            return
+        served.features = features_of(served.tile, served.attributes)
+        verdict = judge(served.features, self._reference)
+        served.verdict = verdict.as_json()
+        served.reasons = tuple(finding.code for finding in verdict.findings if finding.abstain)
+
+    def keep(self, served: Served) -> None:
+        """Nothing more."""
+
+    def close(self) -> None:
+        """Nothing to end."""
