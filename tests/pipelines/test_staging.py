@@ -48,7 +48,7 @@ def job(home: Home) -> TrainingJob:
     folder = home.datasets / NAME
     folder.mkdir(parents=True)
     (folder / "dataset.json").write_text("{}")
-    return TrainingJob("train", ("train",), inputs={"dataset": str(folder)})
+    return TrainingJob("train", ("train",), inputs={"dataset": str(folder)}, labels={"model": "chest-xray"})
 
 
 def there(launcher: JobLauncher, name: str) -> bool:

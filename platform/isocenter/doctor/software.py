@@ -15,10 +15,10 @@ _PROJECTS = {
 }
 # What each extra of the platform installs (platform/pyproject.toml; a test compares).
 EXTRAS = {
-    "aws": ("boto3", "s3fs"),
+    "aws": ("boto3", "obstore", "s3fs"),
     "gcp": ("gcsfs", "google-cloud-aiplatform"),
     "azure": ("adlfs", "azure-ai-ml", "azure-identity"),
-    "kubernetes": ("kubernetes", "s3fs"),
+    "kubernetes": ("kubernetes", "obstore", "s3fs"),
 }
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTAINER_RUNTIMES = ("podman", "docker", "buildah")
