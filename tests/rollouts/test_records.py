@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Connection, text
 
 from isocenter.audit import AuditTrail
 from isocenter.domain.model import Alias
@@ -93,3 +94,56 @@ def test_ids_sort_behind_the_newest_also_when_the_clock_was_set_back() -> None:
     future = RunId("7" + "Z" * 24 + "0")
     assert later_than(step(1).rollout, future).id == "7" + "Z" * 24 + "1"
     assert later_than(step(1).rollout, None).id > step(1).rollout.id
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE rollouts SET actor = 'mallory' WHERE id = :first", "actor"),
+        ("UPDATE rollouts SET reason = 'none' WHERE id = :second", "reason"),
+        ("UPDATE rollouts SET state = 'failed' WHERE id = :second", "state"),
+        ("UPDATE rollouts SET promotes = false WHERE id = :first", "asked"),
+        ("UPDATE rollouts SET request = gates WHERE id = :first", "asked"),
+        ("UPDATE rollouts SET id = '7' || substr(id, 2) WHERE id = :first", "is gone"),
+        ("DELETE FROM rollouts WHERE id = :first", "is gone"),
+        ("UPDATE endpoints SET alias = NULL", "alias"),
+        ("UPDATE endpoints SET target = 'elsewhere'", "target"),
+        ("DELETE FROM endpoints", "endpoints is gone"),
+        (
+            "INSERT INTO endpoints SELECT 'other', target, alias, created_at FROM endpoints",
+            "no endpoint other",
+        ),
+    ],
+)
+def test_a_history_that_was_changed_behind_our_back_is_found(
+    records: RolloutRecords, records_home: Home, trail: AuditTrail, change: str, said: str
+) -> None:
+    first, second = step(1), replace(step(2, Kind.ROLLBACK), actor="bob")
+    records.begin(first, Alias.CHAMPION, None)
+    records.begin(second, None, first.rollout.id)
+    records.move(second, RolloutState.SUCCEEDED, "In force.")
+    assert trail.verify().ok
+    with open_database(records_home).write() as connection:
+        _execute(connection, change, first, second)
+    found = trail.verify()
+    assert not found.ok
+    assert found.trail_is_whole
+    assert said in found.problems[0].message
+
+
+def _execute(connection: Connection, change: str, first: Step, second: Step) -> None:
+    named = {"first": first.rollout.id, "second": second.rollout.id}
+    used = {name: value for name, value in named.items() if f":{name}" in change}
+    connection.execute(text(change), used)
+
+
+def test_an_endpoint_that_is_gone_leaves_a_history_that_is_verified(
+    records: RolloutRecords, trail: AuditTrail
+) -> None:
+    first, end = step(1), step(2, Kind.DELETE)
+    records.begin(first, None, None)
+    records.begin(end, None, first.rollout.id)
+    records.move(end, RolloutState.SUCCEEDED, "The endpoint is gone.")
+    assert trail.verify().ok
+    records.begin(step(3), Alias.CHAMPION, end.rollout.id)
+    assert trail.verify().ok

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from isocenter.audit.chain_check import Walk, walk_records
+from isocenter.audit.endpoint_check import endpoint_problems
 from isocenter.audit.export_files import HEADS, PUBLIC_KEY, RECORDS
 from isocenter.audit.findings import Fault, Problem, VerifyResult
 from isocenter.audit.head_file import read_heads
@@ -55,7 +56,8 @@ def verify_trail(
         heads += _from_database(connection, key)
         walk = walk_records(stored_records(connection), heads.genuine)
         # A trail that was tampered with proves nothing about the registry.
-        registry = () if walk.problem or heads.problems else registry_problems(connection)
+        is_whole = not walk.problem and not heads.problems
+        registry = (*registry_problems(connection), *endpoint_problems(connection)) if is_whole else ()
     if walk.count and key is None:
         text = "There is no public key to check signatures with."
         heads += _Heads(problems=(Problem(Fault.SIGNATURE, None, text),))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from isocenter.audit.endpoint_check import asked_digest
 from isocenter.audit.trail import AuditTrail
 from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.model import Alias
@@ -165,7 +166,7 @@ class RolloutRecords:
             InputError: somebody else began a step since.
         """
         name = step.rollout.endpoint
-        with self._locked(name, step, alias) as connection:
+        with self._locked(name, step, alias) as (connection, stands_for):
             query = select(_ROLLOUTS.id).where(_ROLLOUTS.endpoint == name).order_by(_ROLLOUTS.id.desc())
             if connection.execute(query.limit(1)).scalar() != after:
                 raise InputError(
@@ -174,7 +175,7 @@ class RolloutRecords:
                 )
             self._supersede(connection, step)
             connection.execute(insert(schema.rollouts).values(_row(step)))
-            self._audit(connection, step, Outcome.SUCCESS)
+            self._audit(connection, step, Outcome.SUCCESS, stands_for=stands_for)
 
     def move(
         self, step: Step, state: RolloutState, outcome: str | None = None, then: Step | None = None
@@ -215,8 +216,13 @@ class RolloutRecords:
         self._trail.append(AuditEvent(step.actor, action, about, Outcome.DENIED, details))
 
     @contextmanager
-    def _locked(self, name: str, step: Step, alias: Alias | None) -> Iterator[Connection]:
-        """A transaction that holds the endpoint's row, made if absent: steps begin one after the other."""
+    def _locked(
+        self, name: str, step: Step, alias: Alias | None
+    ) -> Iterator[tuple[Connection, dict[str, Any]]]:
+        """A transaction that holds the endpoint's row, made if absent, and what that stands for.
+
+        So steps begin one after the other.
+        """
         row = {
             "name": name,
             "target": step.rollout.target,
@@ -225,9 +231,9 @@ class RolloutRecords:
         }
         with self._database.write() as connection:
             connection.execute(self._database.upsert(schema.endpoints).values(row).on_conflict_do_nothing())
-            query = select(schema.endpoints.c.name).where(schema.endpoints.c.name == name)
-            connection.execute(query.with_for_update()).one()
-            yield connection
+            query = select(schema.endpoints.c.alias).where(schema.endpoints.c.name == name)
+            found = connection.execute(query.with_for_update()).one()
+            yield connection, {"alias": found.alias}
 
     def _supersede(self, connection: Connection, by: Step) -> None:
         states = [state.value for state in RolloutState if state.is_open]
@@ -242,10 +248,17 @@ class RolloutRecords:
             self._audit(connection, moved, Outcome.SUCCESS, actor=by.actor)
 
     def _audit(
-        self, connection: Connection, step: Step, outcome: Outcome, *, actor: str | None = None
+        self,
+        connection: Connection,
+        step: Step,
+        outcome: Outcome,
+        *,
+        actor: str | None = None,
+        stands_for: Mapping[str, Any] | None = None,
     ) -> None:
         about = f"endpoint:{step.rollout.endpoint}"
-        event = AuditEvent(actor or step.actor, f"endpoint.{step.kind}", about, outcome, _details(step))
+        details = _details(step) | dict(stands_for or {})
+        event = AuditEvent(actor or step.actor, f"endpoint.{step.kind}", about, outcome, details)
         self._trail.append(event, connection)
 
 
@@ -254,10 +267,12 @@ def _details(step: Step) -> dict[str, Any]:
         {"version": v.reference, "artifact": v.digest, "weight": v.weight, "shadow": v.shadow}
         for v in step.rollout.variants
     ]
+    row = _row(step)
     told = {"rollout": step.rollout.id, "state": step.state.value, "target": step.rollout.target}
     return told | {
         "variants": variants,
         "submission": step.submission_digest,
+        "asked": asked_digest(row["request"], row["gates"], row["promotes"]),
         "back_to": step.back_to,
         "reason": step.reason,
         "outcome": step.outcome,

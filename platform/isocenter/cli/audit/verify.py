@@ -29,7 +29,8 @@ def command(heads: Path | None, public_key: Path | None, directory: Path | None,
     """Check every audit record, the chain, every signed head, and the registry by them.
 
     Finds edited, removed, inserted and reordered records and a cut end, and names the first bad record (exit
-    code 6); likewise versions, cards, aliases and approvals that are not what the records say. With --heads
+    code 6); likewise versions, cards, aliases, approvals, endpoints and their history that are not what the
+    records say. With --heads
     it also finds that somebody who had the signing key rewrote the trail since then.
     """
     if directory is not None and heads is not None:
