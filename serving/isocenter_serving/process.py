@@ -122,8 +122,9 @@ def run(settings: ServingSettings) -> None:
     os.environ[DIRECTORY_VARIABLE] = folder
     try:
         with bundle_at_hand(settings.bundle, settings.digest) as bundle:
+            load = _loader(settings, bundle)  # first: it holds the files against their digest
             hooks = _hooks(settings, read_reference(bundle))
-            app = create_app(settings, _loader(settings, bundle), open_gate(settings.access), hooks)
+            app = create_app(settings, load, open_gate(settings.access), hooks)
             log_event("starting", model=settings.name, version=settings.number, workers=settings.workers)
             Program(settings, app).run()
     finally:

@@ -194,9 +194,10 @@ def test_a_rotated_key_is_found_and_made_up_ids_do_not_make_us_fetch(issuer: Any
     time.sleep(0.35)
     assert admit(gate, OTHER.sign(claims(issuer)))
     assert issuer.fetches == 2
+    began = time.monotonic()
     for number in range(50):
         assert denied(gate, OTHER.sign(claims(issuer), kid=f"made-up-{number}")).reason == "unknown-key"
-    assert issuer.fetches <= 3
+    assert issuer.fetches <= 3 + (time.monotonic() - began) / 0.3
 
 
 def test_many_requests_at_once_fetch_the_keys_once(gate: Gate, issuer: Any) -> None:
