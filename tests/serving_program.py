@@ -66,6 +66,26 @@ class Program:
         return self.process.wait(60)
 
 
+@contextlib.contextmanager
+def at_socket(socket_path: Path, log_path: Path, bundle: Path, *options: object) -> Iterator[httpx.Client]:
+    """A client of a ready program that listens at a Unix socket; the program has ended afterwards."""
+    variables = {**os.environ, "ISOCENTER_SERVING_ACCESS": ACCESS}
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(arguments(bundle, None, *options), stderr=log, env=variables)
+    transport = httpx.HTTPTransport(uds=str(socket_path))
+    try:
+        with httpx.Client(transport=transport, base_url="http://program", timeout=60) as client:
+            deadline = time.monotonic() + 60
+            while '"ready"' not in log_path.read_text():
+                assert process.poll() is None, log_path.read_text()
+                assert time.monotonic() < deadline, "not ready: " + log_path.read_text()
+                time.sleep(0.05)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 def arguments(bundle: Path | None, port: int | None, *options: object) -> list[str]:
     words: list[object] = [sys.executable, "-m", "isocenter_serving", "serve", "--host", "127.0.0.1"]
     words += ["--bundle", bundle] if bundle else []

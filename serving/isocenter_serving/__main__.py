@@ -83,6 +83,7 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @_option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Most images a call.")
 @_option("--batch-wait-ms", type=click.FloatRange(0), default=5, show_default=True, help="Wait for company.")
 @_option("--queue", type=click.IntRange(1), default=128, show_default=True, help="Images that may wait.")
+@_option("--explanations", type=click.IntRange(1), default=2, show_default=True, help="Made at once.")
 @_option("--body-mib", type=click.IntRange(1), default=64, show_default=True, help="Largest request.")
 @_option("--held-mib", type=click.IntRange(1), default=256, show_default=True, help="All requests together.")
 @_option("--deadline-s", type=click.FloatRange(0.001), default=30, show_default=True, help="For an answer.")

@@ -26,6 +26,7 @@ from isocenter_serving.routes.azureml import azureml_routes
 from isocenter_serving.routes.native import native_routes
 from isocenter_serving.routes.open_inference import open_inference_routes
 from isocenter_serving.routes.operations import operations_routes
+from isocenter_serving.routes.results import results_routes
 from isocenter_serving.routes.sagemaker import sagemaker_routes
 from isocenter_serving.routes.vertex import vertex_routes
 from isocenter_serving.settings import ServingSettings
@@ -82,6 +83,7 @@ def create_app(
     )
     for routes in (
         native_routes(worker),
+        results_routes(worker),
         operations_routes(worker, settings.admin_port),
         sagemaker_routes(worker),
         azureml_routes(worker),
@@ -122,7 +124,10 @@ def _answer_problems(app: FastAPI, worker: Worker, kept: Path | None) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, _: RequestValidationError) -> Response:
-        return answer(request, Problem(400, "bad-header", "A header's value is not of its kind."))
+        return answer(
+            request,
+            Problem(400, "bad-header", "The value of a header or of a query's parameter is not of its kind."),
+        )
 
 
 def _write_down(denials: DenialLog, denied: Denied, request_id: str) -> None:

@@ -3,6 +3,9 @@
 When the network is free, an image waits for company at most ``wait_s``, and only while other images are known
 to be on their way; when it is busy, whatever has come meanwhile goes together into the next call. So an image
 that has been decoded is in the network after at most ``wait_s`` and the calls that were ahead of it.
+
+Explanations need many calls and are in no hurry: they get the network only while no image waits, one short
+call after the other.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from isocenter_serving.settings import Batching
 
@@ -22,12 +25,20 @@ if TYPE_CHECKING:
     Tile = NDArray[np.uint16]
     Score = Callable[[NDArray[np.uint16]], NDArray[np.float64]]
 
+_Result = TypeVar("_Result")
+
 
 @dataclass(frozen=True)
 class _Waiting:
     tile: "Tile"
     score: asyncio.Future[float]
     since: float
+
+
+@dataclass(frozen=True)
+class _Aside:
+    work: Callable[[], Any]
+    result: asyncio.Future[Any]
 
 
 class Batcher:
@@ -44,6 +55,7 @@ class Batcher:
     ) -> None:
         self._score, self._batching, self._on_batch = score, batching, on_batch
         self._waiting: deque[_Waiting] = deque()
+        self._asides: deque[_Aside] = deque()
         self._changed = asyncio.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._task: asyncio.Task[None] | None = None
@@ -72,14 +84,30 @@ class Batcher:
         self._changed.set()
         return await waiting.score
 
+    async def aside(self, work: Callable[[], _Result]) -> _Result:
+        """The result of ``work``, which runs in the network's thread when no image waits for it.
+
+        An image that comes meanwhile waits for it, so it must be short. Cancelling this takes it out, if it
+        doesn't run yet.
+        """
+        aside = _Aside(work, asyncio.get_running_loop().create_future())
+        self._asides.append(aside)
+        self._changed.set()
+        result: _Result = await aside.result
+        return result
+
     async def _run(self) -> None:
         while True:
             batch = await self._collect()
             if batch:
                 await self._score_batch(batch)
+            elif self._asides:
+                await self._run_aside(self._asides.popleft())
 
     async def _collect(self) -> list[_Waiting]:
         while not self._is_due():
+            if self._asides and not self._waiting:
+                return []
             self._changed.clear()
             left = (
                 self._waiting[0].since + self._batching.wait_s - time.monotonic() if self._waiting else None
@@ -119,3 +147,15 @@ class Batcher:
         for each, score in zip(batch, scores, strict=True):
             if not each.score.done():
                 each.score.set_result(float(score))
+
+    async def _run_aside(self, aside: _Aside) -> None:
+        if aside.result.done():
+            return
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._pool, aside.work)
+        except Exception as error:  # whoever waits for it must hear of it
+            if not aside.result.done():
+                aside.result.set_exception(error)
+            return
+        if not aside.result.done():
+            aside.result.set_result(result)

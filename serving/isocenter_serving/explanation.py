@@ -5,6 +5,8 @@ on whatever it is served with; 64 forward passes an image.
 """
 
 import io
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from isocenter_serving.predictor import Predictor
@@ -14,12 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Tile = NDArray[np.uint16]
+    Tiles = NDArray[np.uint16]
     Map = NDArray[np.float64]
     Picture = NDArray[np.uint8]
 
 _GRID = 8
 _PATCH_SHARE = 0.2
-_BATCH = 16
+_BATCH = 4
 _STRONGEST_TINT = 0.65
 _VISIBLE_DROP = 0.02
 """A map whose largest drop is below this shows nothing: tinting noise would mislead."""
@@ -35,12 +38,28 @@ def occlusion_map(predictor: Predictor, tile: "Tile") -> "Map":
     Returns:
         float64 [8, 8]; positive where the region speaks for the positive class.
     """
+    scores = [predictor.score(batch) for batch in occlusions(tile)]
+    return drops_of(float(predictor.score(tile[None])[0]), scores)
+
+
+def occlusions(tile: "Tile") -> "Iterator[Tiles]":
+    """Batches, uint16 [N, S, S], of the tile with one patch hidden after the other.
+
+    Small ones: while one is in the network, a prediction waits for it.
+    """
     import numpy as np
 
-    hidden = np.stack(list(_hide_each(tile)))
-    scores = [predictor.score(hidden[start : start + _BATCH]) for start in range(0, len(hidden), _BATCH)]
-    base = float(predictor.score(tile[None])[0])
-    return (base - np.concatenate(scores)).reshape(_GRID, _GRID)
+    hidden = _hide_each(tile)
+    while batch := list(islice(hidden, _BATCH)):
+        yield np.stack(batch)
+
+
+def drops_of(base: float, scores: "Sequence[Map]") -> "Map":
+    """The map, from the scores of the whole tile and of :func:`occlusions`."""
+    import numpy as np
+
+    drops: Map = (base - np.concatenate(scores)).reshape(_GRID, _GRID)
+    return drops
 
 
 def overlay(tile: "Tile", drops: "Map") -> "Picture":
@@ -76,17 +95,15 @@ def as_png(picture: "Picture") -> bytes:
     return stream.getvalue()
 
 
-def _hide_each(tile: "Tile") -> "list[Tile]":
+def _hide_each(tile: "Tile") -> "Iterator[Tile]":
     """The tile with one patch after the other at the mean of what isn't black."""
     size = len(tile)
     patch = max(1, round(size * _PATCH_SHARE))
     shown = tile[tile > 0]
     fill = int(shown.mean()) if len(shown) else 0
     starts = [round(step * (size - patch) / (_GRID - 1)) for step in range(_GRID)]
-    hidden = []
     for row in starts:
         for column in starts:
             copy = tile.copy()
             copy[row : row + patch, column : column + patch] = fill
-            hidden.append(copy)
-    return hidden
+            yield copy

@@ -27,7 +27,7 @@ class FeatureCapture:
 
     def keep(self, served: Served) -> None:
         """See :class:`~isocenter_serving.instance.Hook`."""
-        if served.features is None or not isinstance(served.outcome, Prediction):
+        if not served.is_kept or served.features is None or not isinstance(served.outcome, Prediction):
             return
         if self._percent < 100 and random.random() * 100 >= self._percent:  # noqa: S311 - a sample
             return

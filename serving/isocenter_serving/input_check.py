@@ -21,9 +21,7 @@ class InputCheck:
         if served.tile is None:
             return
         served.features = features_of(served.tile, served.attributes)
-        verdict = judge(served.features, self._reference)
-        served.verdict = verdict.as_json()
-        served.reasons = tuple(finding.code for finding in verdict.findings if finding.abstain)
+        served.verdict = judge(served.features, self._reference)
 
     def keep(self, served: Served) -> None:
         """Nothing more."""

@@ -1,10 +1,11 @@
 """One image of a request, and what became of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isocenter_serving.answer import Prediction, Refusal
+from isocenter_serving.verdict import Verdict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +45,8 @@ class Served:
         attributes: how it was made; None for an array.
         features: what is kept of the image.
         outcome: the model's answer.
-        verdict: what was found about the image; goes into the answer.
-        reasons: codes; where there are any, the model abstains.
+        verdict: what was found about the image; goes into the answer, and may make the model abstain.
+        is_kept: whether features may be kept; not of a copy, whose original another version has answered.
     """
 
     request_id: str
@@ -54,25 +55,37 @@ class Served:
     attributes: "AcquisitionAttributes | None" = None
     features: "Features | None" = None
     outcome: Prediction | Refusal | None = None
-    verdict: Mapping[str, Any] | None = None
-    reasons: Sequence[str] = field(default=())
+    verdict: Verdict | None = None
+    is_kept: bool = True
 
-    def as_json(self) -> dict[str, Any]:
-        """The answer's JSON-able fields."""
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Codes of why the model abstains; empty where it decides."""
+        return () if self.verdict is None else self.verdict.reasons
+
+    def as_json(self, *, shows_withheld: bool = False) -> dict[str, Any]:
+        """The answer's JSON-able fields.
+
+        Args:
+            shows_withheld: whether there is a score also where the model abstains. Nobody is to decide by
+                it, so it is not there unless a caller who may see it asks.
+        """
         if self.outcome is None:
             raise RuntimeError("an image that has no outcome yet is answered")
-        own = {"verdict": self.verdict, "request_id": self.request_id}
         if isinstance(self.outcome, Refusal):
             return {**self.outcome.as_json(), "request_id": self.request_id}
-        said = {"decision": ABSTAINED, "reasons": list(self.reasons)} if self.reasons else {"reasons": []}
-        return {**self.outcome.as_json(), **said, **own}
+        said = {**self.outcome.as_json(), "reasons": list(self.reasons)}
+        if self.reasons:
+            said |= {"decision": ABSTAINED} | ({} if shows_withheld else {"score": None})
+        verdict = None if self.verdict is None else self.verdict.as_json()
+        return {**said, "verdict": verdict, "request_id": self.request_id}
 
 
 class Hook(Protocol):
     """What else is done with each image. Both methods run in the decoding thread, one image at a time."""
 
     def examine(self, served: Served) -> None:
-        """Look at a decoded image before it is scored; ``verdict`` and ``reasons`` may be set."""
+        """Look at a decoded image before it is scored; ``verdict`` may be set."""
 
     def keep(self, served: Served) -> None:
         """Look at an answered image. What this raises is counted, and the answer goes out all the same."""

@@ -21,6 +21,8 @@ class Limits:
         images: most images in one request.
         queue_images: images that may wait to be decoded or scored, of all requests together.
         pixels: most pixels of one image.
+        explanations: being made at once; each takes as much of the network as 64 images, when it is free.
+        results: reports being made at once.
         pause_s: a client that sends nothing for so long, or a request's head not within it, is given up.
         body_s: a body must be whole within this time.
         deadline_s: an answer must be there so long after the body; a client may ask for less.
@@ -33,6 +35,8 @@ class Limits:
     images: int = 64
     queue_images: int = 128
     pixels: int = 64_000_000
+    explanations: int = 2
+    results: int = 16
     pause_s: float = 15.0
     body_s: float = 60.0
     deadline_s: float = 30.0

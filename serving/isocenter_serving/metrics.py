@@ -57,6 +57,12 @@ class Metrics:
         self._batches = Histogram(
             prefix + "batch_images", "Images in one call of the network.", buckets=_SIZES, registry=registry
         )
+        self._explaining = Histogram(
+            prefix + "explanation_seconds",
+            "An explanation that was made, with its prediction.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self._queue = Gauge(
             prefix + "queue_images",
             "Images that wait or are worked on.",
@@ -103,6 +109,10 @@ class Metrics:
         """The network was called."""
         self._batches.observe(images)
         self._network.observe(seconds)
+
+    def explained(self, seconds: float) -> None:
+        """An explanation was made."""
+        self._explaining.observe(seconds)
 
     def queue(self, images: int) -> None:
         """So many images are in this process."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from isocenter.errors import IntegrityError
 from isocenter_serving.batching import Batcher
 from isocenter_serving.decoding import decode
+from isocenter_serving.explaining import Explainer
 from isocenter_serving.instance import Hook, Instance, Served
 from isocenter_serving.limits import Holdings
 from isocenter_serving.metrics import Metrics
@@ -49,6 +50,7 @@ class Prediction:
         self._batch_size = settings.batching.size
         self._batcher = Batcher(predictor.score, settings.batching, metrics.batch)
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoding")
+        self.explainer = Explainer(predictor, self._batcher, self._limits, metrics)
 
     def start(self) -> None:
         """Begin, in the event loop that will ask."""
@@ -76,9 +78,15 @@ class Prediction:
         """End."""
         await self._batcher.stop()
         self._decoder.shutdown()
+        self.explainer.stop()
 
     async def predict(
-        self, request_id: str, parse: Callable[[], tuple[_Asked, Sequence[Instance]]], deadline: float
+        self,
+        request_id: str,
+        parse: Callable[[], tuple[_Asked, Sequence[Instance]]],
+        deadline: float,
+        *,
+        is_kept: bool = True,
     ) -> tuple[_Asked, list[Served]]:
         """What ``parse`` says besides the images, and what becomes of each of them, in order.
 
@@ -86,6 +94,7 @@ class Prediction:
             request_id: names the request.
             parse: finds the images in the request's body; runs in the decoding thread.
             deadline: by ``time.monotonic()``.
+            is_kept: whether features may be kept.
 
         Raises:
             Problem: 429 (queue full), 504 (past the deadline), or what ``parse`` raises.
@@ -94,16 +103,18 @@ class Prediction:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     asked, instances = await self._in_decoder(parse)
-                    return asked, await self._predict_all(request_id, instances)
+                    return asked, await self._predict_all(request_id, instances, is_kept)
             except TimeoutError:
                 raise Problem(504, "deadline", "There was no answer before the deadline.") from None
 
-    async def _predict_all(self, request_id: str, instances: Sequence[Instance]) -> list[Served]:
+    async def _predict_all(
+        self, request_id: str, instances: Sequence[Instance], is_kept: bool
+    ) -> list[Served]:
         if len(instances) > self._limits.images:
             raise Problem(413, "too-many-images", f"A request has at most {self._limits.images} images here.")
         with self._queue.holding(len(instances) - 1):
             self._metrics.queue(self._queue.held)
-            served = [Served(request_id, instance) for instance in instances]
+            served = [Served(request_id, instance, is_kept=is_kept) for instance in instances]
             async with asyncio.TaskGroup() as group:
                 for each in served:
                     group.create_task(self._predict_one(each))

@@ -143,6 +143,7 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
             body_bytes=given["body_mib"] * _MIB,
             held_bytes=given["held_mib"] * _MIB,
             queue_images=given["queue"],
+            explanations=given["explanations"],
             deadline_s=given["deadline_s"],
             body_s=given["body_s"],
             pause_s=given["pause_s"],

@@ -56,7 +56,12 @@ class Verdict:
     @property
     def abstains(self) -> bool:
         """Whether any finding keeps the model from deciding."""
-        return any(finding.abstain for finding in self.findings)
+        return bool(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Codes of the findings that do."""
+        return tuple(finding.code for finding in self.findings if finding.abstain)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able fields."""

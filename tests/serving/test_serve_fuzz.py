@@ -168,7 +168,7 @@ def test_the_api_is_as_its_description_says(program: Program) -> None:
             bodies += 1
             send_each(operation, schemathesis.GenerationMode.NEGATIVE, [*checks, negative_data_rejection])
     assert operations > 20
-    assert bodies == 6
+    assert bodies == 8
 
 
 def no_unstated_server_error(_: Any, response: Any, case: schemathesis.Case) -> None:

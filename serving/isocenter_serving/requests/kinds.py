@@ -26,6 +26,14 @@ class Kind:
     is_batch: bool
 
 
+def require_dicom(content_type: str) -> None:
+    """Raise Problem 415 unless a body of this Content-Type is a DICOM instance."""
+    if media_type_of(content_type) not in _BINARY:
+        raise Problem(
+            415, "unsupported-media-type", f"The Content-Type must be {DICOM}.", {"Accept-Post": DICOM}
+        )
+
+
 def media_type_of(content_type: str) -> str:
     """A Content-Type without its parameters."""
     return content_type.partition(";")[0].strip().lower()

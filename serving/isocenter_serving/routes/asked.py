@@ -1,10 +1,12 @@
 """What all prediction routes do: let the caller in, read the body, predict."""
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Header, Request
+from fastapi import Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from isocenter_serving.access import Gate, Scope
@@ -29,10 +31,16 @@ Deadline = Annotated[
         description="The answer is of no use later. The endpoint's own deadline holds all the same.",
     ),
 ]
-
-
+ShowsWithheld = Annotated[
+    bool,
+    Query(
+        alias="show_withheld",
+        description="Show scores also where the model abstains, by which nobody is to decide. "
+        "Needs the scope admin as well.",
+    ),
+]
+COPY_HEADER = "X-Isocenter-Copy"
 _Asked = TypeVar("_Asked")
-Parse = Callable[[bytes], tuple[_Asked, Sequence[Instance]]]
 
 
 class Answer(BaseModel):
@@ -40,7 +48,7 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(title="Answer")
 
-    score: float = Field(ge=0, le=1, description="Calibrated.")
+    score: float | None = Field(ge=0, le=1, description="Calibrated; null where the model abstains.")
     decision: str = Field(description="A class of the model, or `abstained`.")
     threshold: float = Field(description="The positive class is called from this score on.")
     model: str | None = Field(description="Registered name.")
@@ -133,8 +141,40 @@ class Worker:
         prediction = self.require_prediction()
         async with whole_body(request, self.limits, self.bodies) as body:
             return await prediction.predict(
-                request.state.request_id, lambda: parse(body), self.deadline(deadline_ms)
+                request.state.request_id,
+                lambda: parse(body),
+                self.deadline(deadline_ms),
+                is_kept=not is_copy(request),
             )
+
+    @asynccontextmanager
+    async def predicted(
+        self, request: Request, deadline_ms: int | None, *, is_kept: bool
+    ) -> AsyncIterator[Served]:
+        """The request's only image, scored, for the ``with`` block, which must end before the deadline.
+
+        Args:
+            request: of any form.
+            deadline_ms: as the caller asks.
+            is_kept: whether its features may be kept.
+
+        Raises:
+            Problem: there is no answer, more than one image, or the deadline has passed.
+        """
+        prediction = self.require_prediction()
+        kind = kind_of(request.headers.get("content-type", ""), self.limits)
+        async with whole_body(request, self.limits, self.bodies) as body:
+            deadline = self.deadline(deadline_ms)
+            _, (served,) = await prediction.predict(
+                request.state.request_id, lambda: (None, _only(kind.parse(body))), deadline, is_kept=is_kept
+            )
+            if isinstance(served.outcome, Refusal):
+                raise Problem(422, served.outcome.reason, served.outcome.message)
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    yield served
+            except TimeoutError:
+                raise Problem(504, "deadline", "There was no answer before the deadline.") from None
 
     def deadline(self, deadline_ms: int | None) -> float:
         """When an answer must be there, by ``time.monotonic()``."""
@@ -142,26 +182,43 @@ class Worker:
         return time.monotonic() + min(asked, self.limits.deadline_s)
 
 
-def answers(served: list[Served], is_batch: bool) -> dict[str, Any]:
+def _only(instances: Sequence[Instance]) -> Sequence[Instance]:
+    if len(instances) != 1:
+        raise Problem(400, "not-one-image", "The request must hold exactly one image.")
+    return instances
+
+
+def is_copy(request: Request) -> bool:
+    """Whether the router sent this, to compare two versions; another version has answered the caller.
+
+    Only at a Unix socket, where nobody but the router asks: a caller must not say so of itself.
+    """
+    _, port = request.scope["server"] or ("", 0)
+    return port is None and request.headers.get(COPY_HEADER) == "1"
+
+
+def answers(served: list[Served], is_batch: bool, *, shows_withheld: bool = False) -> dict[str, Any]:
     """The answer's body: one image's, or a list.
 
     Raises:
         Problem: 422; the only image was refused.
     """
     if is_batch:
-        return {"predictions": [each.as_json() for each in served]}
+        return {"predictions": [each.as_json(shows_withheld=shows_withheld) for each in served]}
     outcome = served[0].outcome
     if isinstance(outcome, Refusal):
         raise Problem(422, outcome.reason, outcome.message)
-    return served[0].as_json()
+    return served[0].as_json(shows_withheld=shows_withheld)
 
 
 _BYTES = {"type": "string", "format": "binary"}
+_INSTANCE = {DICOM: {"schema": {**_BYTES, "description": "A DICOM instance (PS3.10)."}}}
+ONE: dict[str, Any] = {"requestBody": {"required": True, "content": _INSTANCE}}
 ONE_OR_MANY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            DICOM: {"schema": {**_BYTES, "description": "A DICOM instance (PS3.10)."}},
+            **_INSTANCE,
             "multipart/related": {"schema": {**_BYTES, "description": "Parts of application/dicom."}},
             "application/json": {"schema": {"$ref": "#/components/schemas/Instances"}},
         },
@@ -198,6 +255,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": _WHY[status], "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
     }
+
+
+def file_of(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says about an answer that is a file."""
+    return {200: {"description": description, "content": {media_type: {"schema": _BYTES}}}}
 
 
 PREDICTION_PROBLEMS = problems(*_WHY)

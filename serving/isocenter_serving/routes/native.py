@@ -12,6 +12,7 @@ from isocenter_serving.routes.asked import (
     Answer,
     Deadline,
     Predictions,
+    ShowsWithheld,
     Worker,
     answers,
     problems,
@@ -44,8 +45,12 @@ def native_routes(worker: Worker) -> APIRouter:
         responses=PREDICTION_PROBLEMS,
         openapi_extra=ONE_OR_MANY,
     )
-    async def predict(request: Request, deadline_ms: Deadline = None) -> Any:
-        return answers(*await worker.predict(request, deadline_ms))
+    async def predict(
+        request: Request, deadline_ms: Deadline = None, shows_withheld: ShowsWithheld = False
+    ) -> Any:
+        if shows_withheld:
+            await worker.admit(request, Scope.ADMIN)
+        return answers(*await worker.predict(request, deadline_ms), shows_withheld=shows_withheld)
 
     @routes.get(
         "/v1/model",

@@ -78,13 +78,13 @@ class ModelMetadata(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """Scores, or decisions."""
+    """Scores, or decisions; a score is null where the model abstains."""
 
     model_config = ConfigDict(title="OutputTensor")
     name: Literal["score", "decision"]
     shape: list[int]
     datatype: Literal["FP64", "BYTES"]
-    data: list[float] | list[str]
+    data: list[float | None] | list[str]
 
 
 class InferenceResponse(BaseModel):
@@ -214,9 +214,10 @@ def _response(
 ) -> InferenceResponse:
     found = [_prediction(position, each) for position, each in enumerate(served)]
     decisions = [ABSTAINED if each.reasons else one.decision for each, one in zip(served, found, strict=True)]
+    scores = [None if each.reasons else one.score for each, one in zip(served, found, strict=True)]
     shape = [len(found)]
     tensors = {
-        "score": OutputTensor(name="score", shape=shape, datatype="FP64", data=[one.score for one in found]),
+        "score": OutputTensor(name="score", shape=shape, datatype="FP64", data=scores),
         "decision": OutputTensor(name="decision", shape=shape, datatype="BYTES", data=decisions),
     }
     parameters: dict[str, str | float] = {"request_id": served[0].request_id}
