@@ -65,7 +65,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_bytes = None
         self._keep_open()
         super().on_headers_complete()
-        if self._shares.is_much_busier():
+        # A connection that was being taken when the worker began to end is not among those that uvicorn ends.
+        if self._shares.has_left or self._shares.is_much_busier():
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:

@@ -31,6 +31,7 @@ class Shares:
         self._counts = memoryview(mmap.mmap(-1, 4 * workers)).cast("i")
         self._pids = memoryview(mmap.mmap(-1, 4 * workers)).cast("i")
         self._own: int | None = None
+        self._left = False
         for slot in range(workers):
             self._counts[slot] = _NOBODY
 
@@ -61,6 +62,12 @@ class Shares:
         if self._own is not None:
             self._counts[self._own] = _ABSENT
             self._own = None
+        self._left = True
+
+    @property
+    def has_left(self) -> bool:
+        """In a worker: whether it takes no connections any more."""
+        return self._left
 
     def add(self, count: int) -> None:
         """In a worker: so many more connections are busy."""

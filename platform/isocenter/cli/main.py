@@ -71,6 +71,9 @@ VERBS: Mapping[str, Verb | Group] = {
             "shift": Verb("isocenter.cli.endpoint.shift:command", "Give the new version more or less."),
             "rollback": Verb("isocenter.cli.endpoint.rollback:command", "Bring the last good version back."),
             "logs": Verb("isocenter.cli.endpoint.logs:command", "Print what the serving program says."),
+            "collect": Verb(
+                "isocenter.cli.endpoint.collect:command", "Audit who was not let in; ship captured features."
+            ),
             "token": Verb("isocenter.cli.endpoint.token:command", "Print a token for a local endpoint."),
             "delete": Verb("isocenter.cli.endpoint.delete:command", "End an endpoint; its history stays."),
         },

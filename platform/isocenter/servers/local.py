@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, ClassVar
 
 from isocenter.backends.job_log import follow_lines, read_lines
@@ -32,7 +33,8 @@ from isocenter.errors import EnvironmentFaultError, InputError
 from isocenter.home import Home
 from isocenter.servers.base import Capability, refuse_unsupported
 from isocenter.servers.local_access import access_environment
-from isocenter.servers.local_files import EndpointFiles
+from isocenter.servers.local_collection import store_environment
+from isocenter.servers.local_files import CAPTURE, EndpointFiles
 from isocenter.servers.local_front import ask_front
 from isocenter.servers.local_group import SOCKET
 from isocenter.servers.local_process import inherited_environment
@@ -41,6 +43,7 @@ _ENTRY_POINT = (sys.executable, "-m", "isocenter_serving")
 _READY_S, _STOP_GRACE_S = 180.0, 75.0
 _KEY_CHARACTERS = 12
 _START_S = 20.0
+_COLLECT_S = 60.0
 _POLL_S = 0.02
 
 
@@ -53,7 +56,7 @@ class LocalServer:
             default this Python's ``isocenter_serving``), ``serving_environment`` (further variables),
             ``port`` (of 127.0.0.1; default a free one that the endpoint then keeps), ``ready_s`` (how long a
             version may take to get ready, default 180), ``stop_grace_s`` (from SIGTERM to SIGKILL, default
-            75).
+            75), ``collect_s`` (how often denials and features are collected, default 60).
     """
 
     name: ClassVar[str] = "local"
@@ -67,6 +70,11 @@ class LocalServer:
         self._entry_point = tuple(chosen.get("serving_entry_point", _ENTRY_POINT))
         self._environment = dict(chosen.get("serving_environment", {}))
         self._port = int(chosen.get("port", 0))
+        buckets = chosen.get("descriptor", {}).get("buckets", {})
+        self._collection = {
+            "collect_s": float(chosen.get("collect_s", _COLLECT_S)),
+            "ships": "data" in buckets,
+        }
         self._limits = {
             "ready_s": float(chosen.get("ready_s", _READY_S)),
             "stop_grace_s": float(chosen.get("stop_grace_s", _STOP_GRACE_S)),
@@ -91,7 +99,7 @@ class LocalServer:
             if not _is_wanted(files, submission):
                 access = dict(access_environment(self._home, submission.request["endpoint"]))
                 asked = {"rollout": submission.run, "digest": submission.digest, "access": access}
-                files.want({**submission.request, **asked})
+                files.want({**submission.request, **asked, **self._collection})
             _start_supervisor(files)
         found = self.describe(submission.request["endpoint"])
         return found or Endpoint(files.directory.name, EndpointState.UPDATING, submission.run)
@@ -144,6 +152,10 @@ class LocalServer:
                     files.want({**wanted, "end": True})
                 _start_supervisor(files)
 
+    def kept(self, name: str) -> Sequence[Path]:
+        """See :class:`isocenter.servers.keeping.KeepsHere`."""
+        return self._files(name).kept()
+
     def _files(self, name: str) -> EndpointFiles:
         return EndpointFiles(self._home.root / "endpoints" / name)
 
@@ -171,7 +183,7 @@ class LocalServer:
 
     def _capture(self, rollout: Rollout) -> dict[str, str]:
         # Relative to where a version's processes work: a rollout is planned without knowing the store.
-        kept = {"dir": "capture", **asdict(rollout.capture)}
+        kept = {"dir": CAPTURE, **asdict(rollout.capture)}
         return {f"ISOCENTER_SERVING_CAPTURE_{name.upper()}": str(value) for name, value in kept.items()}
 
 
@@ -245,7 +257,7 @@ def _start_supervisor(files: EndpointFiles) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "isocenter.servers.local_supervisor", str(files.directory)],
             cwd=files.directory,
-            env=inherited_environment(),
+            env=inherited_environment() | store_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

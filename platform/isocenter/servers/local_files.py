@@ -13,6 +13,9 @@ from typing import Any
 
 from isocenter.storage.atomic import write_bytes, write_bytes_once
 
+CAPTURE = "capture"
+"""Where a version's processes keep features and denials, relative to where they work."""
+
 
 @dataclass(frozen=True)
 class EndpointFiles:
@@ -61,6 +64,10 @@ class EndpointFiles:
     def group_log(self, key: str) -> Path:
         """What the processes of one version say."""
         return self.group(key) / "log"
+
+    def kept(self) -> list[Path]:
+        """Folders in which the processes of each version, also of one that is gone, keep things."""
+        return sorted((self.directory / "groups").glob(f"*/{CAPTURE}"))
 
     def mark(self) -> str:
         """The word by which processes of this endpoint are told from all others."""

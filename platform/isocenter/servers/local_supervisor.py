@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isocenter.servers.local_collection import Collection
 from isocenter.servers.local_files import EndpointFiles
 from isocenter.servers.local_front import Front
 from isocenter.servers.local_group import SOCKET, Group
@@ -36,6 +37,7 @@ class Supervisor:
         self._files = files
         self._environment = inherited_environment()
         self._front = Front(files, self._environment)
+        self._collection = Collection(files)
         self._groups: dict[str, Group] = {}
         self._wanted: Mapping[str, Any] = {}
         self._routes: Mapping[str, Any] = files.routed() or {}
@@ -59,6 +61,7 @@ class Supervisor:
         self._advance()
         self._let_go()
         self._tell()
+        self._collection.watch(self._wanted)
 
     def end(self) -> bool:
         """Take the next step to the end of all processes; True when they have ended.
@@ -73,7 +76,7 @@ class Supervisor:
         for group in self._groups.values():
             group.stop()
         gone = [group.is_gone() for group in self._groups.values()]  # ask each: it kills what is late
-        return all(gone)
+        return all(gone) and self._collection.finish(self._wanted)
 
     def begin_end(self) -> None:
         """From now on the time for the last requests runs."""

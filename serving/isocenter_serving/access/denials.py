@@ -1,9 +1,11 @@
 """Each denial, kept until the platform has taken it into the audit trail.
 
-The container can't reach the trail, so it writes one JSON line a denial into a folder that is shipped; on a
-machine without such a folder the line goes to the log, which each cloud keeps.
+The container can't reach the trail, so it writes one JSON line a denial into a folder from which
+``isocenter endpoint collect`` takes it; on a machine without such a folder the line goes to the log, which
+each cloud keeps.
 """
 
+import fcntl
 import json
 import os
 from datetime import UTC, datetime
@@ -45,8 +47,7 @@ class DenialLog:
             "subject": denied.subject,
             "request": request_id,
         }
-        # One write of one line to a file opened for appending isn't torn by other processes.
-        opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        opened = self._open()
         try:
             if os.fstat(opened).st_size > _MOST_BYTES:
                 return False
@@ -55,3 +56,15 @@ class DenialLog:
         finally:
             os.close(opened)
         return True
+
+    def _open(self) -> int:
+        """The file, locked. Whoever collects denials renames it under the same lock."""
+        while True:
+            opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            try:
+                if os.path.samestat(os.fstat(opened), self._path.stat()):
+                    return opened
+            except FileNotFoundError:
+                pass
+            os.close(opened)

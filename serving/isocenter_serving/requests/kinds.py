@@ -10,7 +10,7 @@ from isocenter_serving.requests import json_instances, multipart
 
 DICOM = "application/dicom"
 # What SageMaker sends where the caller says nothing, and what some clients call DICOM.
-_BINARY = frozenset((DICOM, "application/octet-stream"))
+BINARY = (DICOM, "application/octet-stream")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Kind:
 
 def require_dicom(content_type: str) -> None:
     """Raise Problem 415 unless a body of this Content-Type is a DICOM instance."""
-    if media_type_of(content_type) not in _BINARY:
+    if media_type_of(content_type) not in BINARY:
         raise Problem(
             415, "unsupported-media-type", f"The Content-Type must be {DICOM}.", {"Accept-Post": DICOM}
         )
@@ -48,7 +48,7 @@ def kind_of(content_type: str, limits: Limits, *, json_only: bool = False) -> Ki
     media_type = media_type_of(content_type)
     if media_type == json_instances.MEDIA_TYPE:
         return Kind(lambda body: json_instances.parse_instances(body, limits), is_batch=True)
-    if media_type in _BINARY and not json_only:
+    if media_type in BINARY and not json_only:
         return Kind(lambda body: [Instance(dicom=body)], is_batch=False)
     if media_type == multipart.MEDIA_TYPE and not json_only:
         return Kind(lambda body: multipart.parse_parts(body, content_type, limits), is_batch=True)

@@ -19,7 +19,7 @@ from isocenter_serving.prediction import Prediction
 from isocenter_serving.problem import MEDIA_TYPE, Problem, ProblemBody
 from isocenter_serving.readiness import Readiness
 from isocenter_serving.requests.json_instances import InstancesBody
-from isocenter_serving.requests.kinds import DICOM, kind_of
+from isocenter_serving.requests.kinds import BINARY, kind_of
 from isocenter_serving.requests.open_inference import InferenceRequest
 
 Deadline = Annotated[
@@ -212,7 +212,9 @@ def answers(served: list[Served], is_batch: bool, *, shows_withheld: bool = Fals
 
 
 _BYTES = {"type": "string", "format": "binary"}
-_INSTANCE = {DICOM: {"schema": {**_BYTES, "description": "A DICOM instance (PS3.10)."}}}
+_INSTANCE = {
+    media_type: {"schema": {**_BYTES, "description": "A DICOM instance (PS3.10)."}} for media_type in BINARY
+}
 ONE: dict[str, Any] = {"requestBody": {"required": True, "content": _INSTANCE}}
 ONE_OR_MANY: dict[str, Any] = {
     "requestBody": {
