@@ -77,7 +77,10 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @_option("--host", default="0.0.0.0", show_default=True, help="Address to listen at.")  # noqa: S104
 @_option("--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: 8080]")
 @_option("--socket", type=click.Path(path_type=Path), help="Unix socket to listen at instead.")
-@_option("--admin-port", type=click.IntRange(1, 65535), help="Second port, where /metrics needs no token.")
+@_option("--admin-port", type=click.IntRange(1, 65535), help="Second port: health and /metrics, no token.")
+@_option("--tls-certificate", type=click.Path(path_type=Path), help="PEM; TLS then. Not with --socket.")
+@_option("--tls-key", type=click.Path(path_type=Path), help="PEM of its key.")
+@_option("--tls-client-ca", type=click.Path(path_type=Path), help="PEM of whose clients are let in.")
 @_option("--workers", type=click.IntRange(1), help="Processes that predict.  [default: as many as cores]")
 @_option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of one call.")
 @_option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Most images a call.")

@@ -25,7 +25,7 @@ from isocenter_serving.routes.asked import BODIES, PROBLEM_MODEL, Worker
 from isocenter_serving.routes.azureml import azureml_routes
 from isocenter_serving.routes.native import native_routes
 from isocenter_serving.routes.open_inference import open_inference_routes
-from isocenter_serving.routes.operations import operations_routes
+from isocenter_serving.routes.operations import AdminPort, operations_routes
 from isocenter_serving.routes.results import results_routes
 from isocenter_serving.routes.sagemaker import sagemaker_routes
 from isocenter_serving.routes.vertex import vertex_routes
@@ -93,6 +93,8 @@ def create_app(
         app.include_router(routes)
     _answer_problems(app, worker, settings.keeping.folder)
     _describe_bodies(app)
+    if settings.admin_port is not None:
+        app.add_middleware(AdminPort, port=settings.admin_port)
     quiet = frozenset((*QUIET, settings.vertex.health))
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing, quiet=quiet)
     return app

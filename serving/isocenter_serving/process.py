@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from isocenter.tls import server_context
 from isocenter_serving.access import open_gate
 from isocenter_serving.app import create_app
 from isocenter_serving.bundle_place import bundle_at_hand
@@ -55,6 +56,7 @@ class Program(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: ServingSettings, app: Any) -> None:
         self.settings, self._app = settings, app
+        self.tls = server_context(settings.tls) if settings.tls else None
         self.shares = Shares(settings.workers + _SPARE)
         super().__init__()
 
@@ -114,7 +116,7 @@ def run(settings: ServingSettings) -> None:
     """Serve until SIGTERM, then until the requests under way are answered.
 
     Raises:
-        InputError: the bundle can't be served.
+        InputError: the bundle can't be served, or the TLS files are no good.
         IntegrityError: its files are not those of the digest, or its network can't be loaded.
     """
     set_up_logging()

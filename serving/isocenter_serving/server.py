@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import socket
+import ssl
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -13,7 +15,20 @@ from uvicorn_worker import UvicornWorker
 
 from isocenter_serving.connection import BoundedConnection
 from isocenter_serving.limits import Limits
-from isocenter_serving.sharing import Shares, accept_fairly
+from isocenter_serving.sharing import Accepting, Shares, accept_fairly
+
+
+@dataclass(frozen=True)
+class Door:
+    """How callers come in.
+
+    Args:
+        tls: for all ports but one; None: without.
+        admin_port: that one; None where there is none.
+    """
+
+    tls: ssl.SSLContext | None
+    admin_port: int | None
 
 
 class FairServer(Server):
@@ -23,10 +38,12 @@ class FairServer(Server):
         config: uvicorn's.
         shares: of all workers.
         limits: of this one.
+        door: TLS, and the port that goes without it.
     """
 
-    def __init__(self, config: Config, shares: Shares, limits: Limits) -> None:
+    def __init__(self, config: Config, shares: Shares, limits: Limits, door: Door) -> None:
         super().__init__(config)
+        self._door = door
         self._shares, self._limits = shares, limits
         self._accepting: list[asyncio.Task[None]] = []
 
@@ -44,7 +61,10 @@ class FairServer(Server):
         self._shares.join()
         for listening in sockets or []:
             listening.setblocking(False)
-            self._accepting.append(asyncio.create_task(accept_fairly(listening, protocol, self._shares)))
+            port = listening.getsockname()[1] if listening.family != socket.AF_UNIX else None
+            tls = None if port == self._door.admin_port else self._door.tls
+            taking = accept_fairly(listening, Accepting(protocol, tls, self._limits.pause_s), self._shares)
+            self._accepting.append(asyncio.create_task(taking))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn. Connections that the kernel holds go to other workers."""
@@ -74,7 +94,9 @@ class BoundedWorker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = FairServer(self.config, self.app.shares, self.app.settings.limits)
+        settings = self.app.settings
+        door = Door(self.app.tls, settings.admin_port)
+        server = FairServer(self.config, self.app.shares, settings.limits, door)
         self._install_sigquit_handler()
         await server.serve(sockets=[listening.sock for listening in self.sockets])
         if not server.started:

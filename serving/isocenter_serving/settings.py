@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError
+from isocenter.tls import TlsFiles, tls_files
 from isocenter_serving.access import AccessSettings
 from isocenter_serving.contract import VertexRoutes, recognise
 from isocenter_serving.limits import Limits
@@ -60,7 +61,8 @@ class ServingSettings:
         host: address to listen at.
         port: TCP port; None: a Unix socket instead.
         socket: path of the Unix socket.
-        admin_port: a second port of ``host`` that answers /metrics without a token.
+        admin_port: a second port of ``host`` that answers health and /metrics, without a token or TLS.
+        tls: certificate and key; None: whoever stands in front has them.
         workers: processes that predict.
         threads: of one call of the network. With one, the workers share the loaded model's memory.
         grace_s: from SIGTERM until requests under way are cut off.
@@ -79,6 +81,7 @@ class ServingSettings:
     port: int | None = 8080
     socket: Path | None = None
     admin_port: int | None = None
+    tls: TlsFiles | None = None
     workers: int = 1
     threads: int = 1
     grace_s: int = 60
@@ -126,6 +129,9 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
         )
     if given["socket"] and given["port"]:
         raise InputError("--port and --socket exclude each other.")
+    tls = tls_files(given["tls_certificate"], given["tls_key"], given["tls_client_ca"])
+    if tls and given["socket"]:
+        raise InputError("TLS is for a port: --tls-certificate and --socket exclude each other.")
     return ServingSettings(
         bundle=bundle,
         access=parse_access(given["access"] or ""),
@@ -136,6 +142,7 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
         port=None if given["socket"] else given["port"] or placement.port or _PORT,
         socket=given["socket"],
         admin_port=given["admin_port"],
+        tls=tls,
         workers=given["workers"] or len(os.sched_getaffinity(0)),
         threads=given["threads"],
         grace_s=given["grace_s"],

@@ -10,12 +10,14 @@ import asyncio
 import mmap
 import os
 import socket
+import ssl
 from collections.abc import Callable
 
 _POLL_S = 0.002
 _POLLS = 10
 """A worker that hangs looks free: nobody waits for it any longer than this."""
 _MUCH = 2
+_MOST_AGREEING = 256
 _NOBODY, _ABSENT = -1, -2
 """In place of a count: of a free slot, of a worker that takes no connections yet or any more."""
 
@@ -86,9 +88,46 @@ class Shares:
         return self.surplus() >= _MUCH
 
 
-async def accept_fairly(
-    listening: socket.socket, protocol: Callable[[], asyncio.Protocol], shares: Shares
-) -> None:
+class Accepting:
+    """Makes a connection of a socket that was taken.
+
+    Args:
+        protocol: speaks on it.
+        tls: wraps it; None: as it is.
+        handshake_s: a client that takes longer to agree on TLS is given up.
+    """
+
+    def __init__(
+        self, protocol: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None, handshake_s: float
+    ) -> None:
+        self._protocol, self._tls, self._handshake_s = protocol, tls, handshake_s
+        self._agreeing: set[asyncio.Task[None]] = set()
+
+    async def connect(self, connection: socket.socket) -> None:
+        """Begin. Clients agree on TLS beside each other: a slow one keeps nobody waiting."""
+        if self._tls is None:
+            await self._connect(connection)
+            return
+        if len(self._agreeing) >= _MOST_AGREEING:
+            connection.close()
+            return
+        task = asyncio.create_task(self._connect(connection))
+        self._agreeing.add(task)
+        task.add_done_callback(self._agreeing.discard)
+
+    async def _connect(self, connection: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._protocol,
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else self._handshake_s,
+            )
+        except OSError:  # the client has gone, or they didn't agree (ssl.SSLError is one)
+            connection.close()
+
+
+async def accept_fairly(listening: socket.socket, accepting: Accepting, shares: Shares) -> None:
     """Take connections, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
@@ -101,7 +140,4 @@ async def accept_fairly(
         except OSError:  # out of file descriptors, or the client has gone
             await asyncio.sleep(_POLL_S)
             continue
-        try:
-            await loop.connect_accepted_socket(protocol, connection)
-        except OSError:
-            connection.close()
+        await accepting.connect(connection)

@@ -38,6 +38,7 @@ from isocenter.servers.local_files import CAPTURE, EndpointFiles
 from isocenter.servers.local_front import ask_front
 from isocenter.servers.local_group import SOCKET
 from isocenter.servers.local_process import inherited_environment
+from isocenter.tls import server_context, tls_files
 
 _ENTRY_POINT = (sys.executable, "-m", "isocenter_serving")
 _READY_S, _STOP_GRACE_S = 180.0, 75.0
@@ -56,7 +57,8 @@ class LocalServer:
             default this Python's ``isocenter_serving``), ``serving_environment`` (further variables),
             ``port`` (of 127.0.0.1; default a free one that the endpoint then keeps), ``ready_s`` (how long a
             version may take to get ready, default 180), ``stop_grace_s`` (from SIGTERM to SIGKILL, default
-            75), ``collect_s`` (how often denials and features are collected, default 60).
+            75), ``collect_s`` (how often denials and features are collected, default 60),
+            ``tls_certificate``, ``tls_key`` and ``tls_client_ca`` (files of the port's TLS).
     """
 
     name: ClassVar[str] = "local"
@@ -70,6 +72,7 @@ class LocalServer:
         self._entry_point = tuple(chosen.get("serving_entry_point", _ENTRY_POINT))
         self._environment = dict(chosen.get("serving_environment", {}))
         self._port = int(chosen.get("port", 0))
+        self._tls = tls_files(*(chosen.get(f"tls_{name}") for name in ("certificate", "key", "client_ca")))
         buckets = chosen.get("descriptor", {}).get("buckets", {})
         self._collection = {
             "collect_s": float(chosen.get("collect_s", _COLLECT_S)),
@@ -88,7 +91,7 @@ class LocalServer:
             "port": self._port,
             "variants": [self._variant(rollout, variant) for variant in rollout.variants],
             "labels": dict(rollout.labels),
-        }
+        } | ({"tls": self._tls.as_json()} if self._tls else {})
         return Submission(self.name, rollout.id, request)
 
     def apply(self, submission: Submission) -> Endpoint:
@@ -97,6 +100,8 @@ class LocalServer:
         files.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(files.directory / "apply.lock"):
             if not _is_wanted(files, submission):
+                if self._tls:
+                    server_context(self._tls)
                 access = dict(access_environment(self._home, submission.request["endpoint"]))
                 asked = {"rollout": submission.run, "digest": submission.digest, "access": access}
                 files.want({**submission.request, **asked, **self._collection})
@@ -116,7 +121,9 @@ class LocalServer:
             name=name,
             state=state,
             rollout=RunId(wanted["rollout"]),
-            url=f"http://127.0.0.1:{status['port']}" if status.get("port") else "",
+            url=f"{'https' if wanted.get('tls') else 'http'}://127.0.0.1:{status['port']}"
+            if status.get("port")
+            else "",
             variants=tuple(ServedVariant(**variant) for variant in status.get("variants", ())),
             reason=reason,
         )
@@ -206,6 +213,11 @@ def _is_wanted(files: EndpointFiles, submission: Submission) -> bool:
     if wanted["port"] != submission.request["port"]:
         raise InputError(
             f"The endpoint {name} was made for port {wanted['port']}, not {submission.request['port']}.",
+            hint=f"isocenter endpoint delete {name}, then deploy it again.",
+        )
+    if wanted.get("tls") != submission.request.get("tls"):
+        raise InputError(
+            f"The endpoint {name} was made with other TLS files, or with none.",
             hint=f"isocenter endpoint delete {name}, then deploy it again.",
         )
     return bool(wanted["rollout"] == submission.run)

@@ -36,8 +36,8 @@ class Front:
         """Whether it runs."""
         return self._process is not None and self._process.is_alive()
 
-    def watch(self, port: int) -> None:
-        """Start it at ``port`` (0: a free one), or start it again.
+    def watch(self, port: int, tls: Mapping[str, str] | None = None) -> None:
+        """Start it at ``port`` (0: a free one), or start it again; with TLS by these files.
 
         Connections wait at the listening socket, which this process keeps, while it is started again.
 
@@ -51,7 +51,7 @@ class Front:
         listening = self._listen(port)
         listening.set_inheritable(True)
         self._process = start_process(
-            [sys.executable, "-m", "isocenter.servers.router", str(listening.fileno())],
+            [sys.executable, "-m", "isocenter.servers.router", str(listening.fileno()), *_words(tls)],
             self._mark,
             self._environment,
             self._files.directory,
@@ -92,6 +92,10 @@ class Front:
                 raise
             self._listening, self.port = listening, listening.getsockname()[1]
         return self._listening
+
+
+def _words(tls: Mapping[str, str] | None) -> list[str]:
+    return [json.dumps(dict(tls))] if tls else []
 
 
 def ask_front(files: EndpointFiles) -> Mapping[str, Any] | None:

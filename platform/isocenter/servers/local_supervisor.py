@@ -128,7 +128,7 @@ class Supervisor:
     def _watch_front(self) -> None:
         port = self._front.port or int(self._files.status().get("port", 0)) or int(self._wanted["port"])
         try:
-            self._front.watch(port)
+            self._front.watch(port, self._wanted.get("tls"))
         except OSError as error:
             self._failure = f"The port {port} can't be used: {error.strerror}."
 

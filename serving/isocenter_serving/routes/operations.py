@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from isocenter_serving.access import Scope
 from isocenter_serving.problem import Problem
@@ -22,6 +24,30 @@ def require_ready(worker: Worker) -> None:
     """Raise Problem 503 unless requests are taken."""
     if not worker.readiness.is_ready:
         raise Problem(503, "not-ready", "Requests are not taken.", {"Retry-After": "1"})
+
+
+OPERATIONS = frozenset(("/healthz", "/readyz", "/metrics"))
+
+
+class AdminPort:
+    """ASGI middleware: the second port, which asks for neither token nor TLS, answers operations only.
+
+    Args:
+        app: what is inside.
+        port: the second port.
+    """
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app, self._port = app, port
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        is_admin = scope["type"] == "http" and (scope["server"] or ("", 0))[1] == self._port
+        if is_admin and scope["path"] not in OPERATIONS:
+            problem = Problem(404, "no-such-route", f"Here are only {', '.join(sorted(OPERATIONS))}.")
+            await problem.response(scope["state"]["request_id"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def operations_routes(worker: Worker, admin_port: int | None) -> APIRouter:
