@@ -169,6 +169,23 @@ def test_without_the_scope(door: Door, named: bytes, route: str, scopes: list[st
         require_problem(client.post(route, content=named, headers=DICOM), 401, "no-token")
 
 
+@pytest.mark.parametrize("route", ["/invocations", "/score"])
+def test_by_a_service_that_passes_on_one_route(door: Door, named: bytes, route: str) -> None:
+    both = ("predict", "explain")
+    picture = door.post(route, named, "explain", Accept="image/png")
+    assert (picture.headers["Content-Type"], picture.content) == (
+        "image/png",
+        door.post("/v1/explain", named, "explain").content,
+    )
+    found = [
+        pydicom.dcmread(io.BytesIO(door.post(route, named, *both, Accept=accept).content))
+        for accept in ("application/dicom", "application/dicom; kind=sc")
+    ]
+    assert [(each.Modality, each.PatientID) for each in found] == [("SR", "CANARY-1"), ("OT", "CANARY-1")]
+    require_problem(door.post(route, named, "predict", Accept="image/png"), 403, "insufficient-scope")
+    assert "score" in door.post(route, named, "predict", Accept="application/json, */*").json()
+
+
 def test_refusals(door: Door, files: list[Path], named: bytes) -> None:
     both = ("predict", "explain")
     for route in ("/v1/explain", "/v1/results", "/v1/results?kind=sc"):

@@ -1,7 +1,7 @@
 """Answers that are files: POST /v1/explain, a picture; POST /v1/results, a DICOM object for the PACS."""
 
 import enum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -66,6 +66,32 @@ def results_routes(worker: Worker) -> APIRouter:
         return Response(await reported(worker, request, kind, deadline_ms), media_type=DICOM)
 
     return routes
+
+
+BY_ACCEPT = (
+    f"A service may pass on this route only, so `Accept: {PNG}` asks for the picture of /v1/explain here, "
+    f"`Accept: {DICOM}` for the report of /v1/results, and `Accept: {DICOM}; kind=sc` for its capture."
+)
+FILES_BY_ACCEPT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {**file_of(PNG, "")[200]["content"], **file_of(DICOM, "")[200]["content"]}}
+}
+
+
+async def file_by_accept(worker: Worker, request: Request, deadline_ms: int | None) -> Response | None:
+    """The file that the request's ``Accept`` asks for; None where it asks for none of ours.
+
+    Raises:
+        Denied: the caller may not ask for it.
+        Problem: there is none.
+    """
+    media_type, _, options = request.headers.get("accept", "").partition(";")
+    match media_type.strip().lower():
+        case "image/png":
+            return Response(await explained(worker, request, deadline_ms), media_type=PNG)
+        case "application/dicom":
+            kind = ResultKind.CAPTURE if options.strip() == "kind=sc" else ResultKind.REPORT
+            return Response(await reported(worker, request, kind, deadline_ms), media_type=DICOM)
+    return None
 
 
 async def explained(worker: Worker, request: Request, deadline_ms: int | None) -> bytes:

@@ -18,6 +18,7 @@ from isocenter_serving.routes.asked import (
     problems,
 )
 from isocenter_serving.routes.operations import Health, require_ready
+from isocenter_serving.routes.results import BY_ACCEPT, FILES_BY_ACCEPT, file_by_accept
 
 
 def sagemaker_routes(worker: Worker) -> APIRouter:
@@ -33,11 +34,14 @@ def sagemaker_routes(worker: Worker) -> APIRouter:
         "/invocations",
         operation_id="invocations",
         summary="Score one image, or several",
+        description=BY_ACCEPT,
         response_model=Answer | Predictions,
-        responses=PREDICTION_PROBLEMS,
+        responses={**PREDICTION_PROBLEMS, **FILES_BY_ACCEPT},
         openapi_extra=ONE_OR_MANY,
     )
     async def invocations(request: Request, deadline_ms: Deadline = None) -> Any:
+        if (file := await file_by_accept(worker, request, deadline_ms)) is not None:
+            return file
         return answers(*await worker.predict(request, deadline_ms))
 
     return routes
