@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from serving_program import running
 
 from isocenter.domain.digest import digest_tree
 from isocenter.domain.evaluation import Decision
@@ -77,6 +78,17 @@ def test_no_skew_between_training_and_serving_on_three_scanners(
     output = chain.evaluate(tmp_path / "evaluation", trained, cases=0)
     bundle = chain.assemble(tmp_path / "bundle", trained.model_dir, output)
     compare_with_evaluation(Predictor(bundle, batch_size=7), files, output)
+    with running(tmp_path / "log", bundle, "--workers", 1) as program:
+        said = [program.predict(path.read_bytes()).json() for path in files]
+    decided = 0
+    for answer, direct in zip(said, Predictor(bundle).predict(files), strict=True):
+        assert isinstance(direct, Prediction)
+        if answer["reasons"]:  # the model abstains, and the score is withheld
+            assert answer["score"] is None
+            continue
+        assert answer["score"] == pytest.approx(direct.score, abs=1e-5)
+        decided += 1
+    assert decided > len(files) / 2
 
 
 def test_bytes_and_streams_are_answered_like_files(predictor: Predictor, files: list[Path]) -> None:
