@@ -108,7 +108,7 @@ def make_bundle(folder: Path, images: "np.ndarray[Any, Any]") -> Path:
     (folder / "configs" / "preprocessing.json").write_text(json.dumps({"image_size": SIZE}))
     decision = {"temperature": 1.0, "threshold": 0.5, "rule": "none"}
     (folder / "configs" / "decision.json").write_text(json.dumps(decision))
-    # Without bounds, so that no image is unlike it: each is described and judged all the same, and has a score.
+    # Without bounds, so that no image is unlike it: each is described and judged, and has a score.
     profile = {"images": len(images), "attributes": {}, "image_statistics": {}}
     (folder / "reference_profile.json").write_text(json.dumps(profile))
     return folder
