@@ -8,9 +8,11 @@ import json
 import logging
 import sys
 import traceback
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
+_QUOTING = ("pydicom", "highdicom", "PIL")
 _LOGGER = logging.getLogger("isocenter_serving")
 
 
@@ -41,7 +43,15 @@ def place_of(error: BaseException) -> str:
 
 
 def set_up_logging() -> None:
-    """Send everything to standard error as JSON."""
+    """Send everything to standard error as JSON, but what quotes values of files.
+
+    What DICOM libraries warn about does. Their warnings are also ignored where files are read, but that holds
+    for one thread at a time only.
+    """
+    warnings.simplefilter("ignore")
+    warnings.showwarning = lambda *_, **__: None
+    for name in _QUOTING:
+        logging.getLogger(name).propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()

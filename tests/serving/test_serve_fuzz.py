@@ -79,6 +79,23 @@ def test_any_dicom_bytes(
     require_harmless(client.post("/vertex/predict", json=encoded))
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@given(changes=mutations, kind=st.sampled_from(["sr", "sc"]))
+def test_any_dicom_header_of_a_result(
+    client: httpx.Client, original: bytes, changes: list[tuple[int, bytes, int]], kind: str
+) -> None:
+    """Changes of the header only: many files still have an answer, and a result is the patient's own."""
+    data = bytearray(original)
+    for place, new, dropped in changes:
+        at = 132 + place % 1500
+        data[at : at + dropped] = new
+    answer = client.post(f"/v1/results?kind={kind}", content=bytes(data), headers=DICOM)
+    if answer.status_code == 200:
+        assert answer.content[128:132] == b"DICM"
+    else:
+        require_harmless(answer)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
 @given(
     body=st.binary(max_size=2000),
