@@ -46,6 +46,7 @@ class FairServer(Server):
         self._door = door
         self._shares, self._limits = shares, limits
         self._accepting: list[asyncio.Task[None]] = []
+        self._beginning: list[Accepting] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn. Connections are taken from now on."""
@@ -63,7 +64,9 @@ class FairServer(Server):
             listening.setblocking(False)
             port = listening.getsockname()[1] if listening.family != socket.AF_UNIX else None
             tls = None if port == self._door.admin_port else self._door.tls
-            taking = accept_fairly(listening, Accepting(protocol, tls, self._limits.pause_s), self._shares)
+            beginning = Accepting(protocol, tls, self._limits.pause_s)
+            self._beginning.append(beginning)
+            taking = accept_fairly(listening, beginning, self._shares)
             self._accepting.append(asyncio.create_task(taking))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,6 +75,8 @@ class FairServer(Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
+        for beginning in self._beginning:
+            await beginning.settle()
         await super().shutdown(sockets)
 
 

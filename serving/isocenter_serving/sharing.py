@@ -101,19 +101,27 @@ class Accepting:
         self, protocol: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None, handshake_s: float
     ) -> None:
         self._protocol, self._tls, self._handshake_s = protocol, tls, handshake_s
-        self._agreeing: set[asyncio.Task[None]] = set()
+        self._beginning: set[asyncio.Task[None]] = set()
 
     async def connect(self, connection: socket.socket) -> None:
-        """Begin. Clients agree on TLS beside each other: a slow one keeps nobody waiting."""
-        if self._tls is None:
-            await self._connect(connection)
-            return
-        if len(self._agreeing) >= _MOST_AGREEING:
+        """Begin. Clients agree on TLS beside each other: a slow one keeps nobody waiting.
+
+        Cancelling this doesn't cancel what has begun: uvloop would close the transport and still tell the
+        protocol that it is connected, but never that it is not.
+        """
+        if len(self._beginning) >= _MOST_AGREEING:
             connection.close()
             return
         task = asyncio.create_task(self._connect(connection))
-        self._agreeing.add(task)
-        task.add_done_callback(self._agreeing.discard)
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+        if self._tls is None:
+            await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Wait for what has begun, unless a client has its part in that."""
+        if self._tls is None:
+            await asyncio.gather(*self._beginning)
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
