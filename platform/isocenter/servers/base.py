@@ -19,6 +19,7 @@ ENTRY_POINTS = "isocenter.servers"
 
 # Named here as well, because reading the metadata of every installed package takes long.
 _BUILT_IN: Mapping[str, str] = {
+    "kubernetes": "isocenter.servers.kubernetes:KubernetesServer",
     "local": "isocenter.servers.local:LocalServer",
     "sagemaker": "isocenter.servers.sagemaker:SageMakerServer",
 }

@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +28,12 @@ from isocenter.emulators.aws.request_check import service_model
 from isocenter.emulators.aws.service_error import FAULTS, ServiceError, answer, error_answer, invalid
 from isocenter.emulators.aws.training_job import Surroundings
 from isocenter.emulators.aws.training_jobs import TrainingJobs
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import Answer, Request, WebServer, json_answer
 from isocenter.servers.local_process import kill_all
 from isocenter.targets.descriptor import DeploymentDescriptor
 
 STOP_GRACE_S = 120.0
-# What stands for the serving image's entry point.
-SERVING_PROGRAM = (sys.executable, "-m", "isocenter_serving")
 _TARGET = "SageMaker."
 _REGISTER = "AnyScaleFrontendService.RegisterScalableTarget"
 # What tutorials for emulators write; no other key is known here.
