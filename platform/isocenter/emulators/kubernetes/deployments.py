@@ -82,21 +82,20 @@ class DeploymentController:
 def _progress(deployment: Object, is_whole: bool) -> Object:
     if is_whole:
         return _condition("Progressing", "True", "NewReplicaSetAvailable", "")
-    known = deployment.get("status", {}).get("conditions") or ()
-    before = next((c for c in known if c["type"] == "Progressing"), None)
+    known: list[Object] = deployment.get("status", {}).get("conditions") or []
+    waiting = [
+        each
+        for each in known
+        if each["type"] == "Progressing"
+        and each["reason"] in ("ReplicaSetUpdated", "ProgressDeadlineExceeded")
+    ]
+    if not waiting:
+        return _condition("Progressing", "True", "ReplicaSetUpdated", "")
     limit = deployment["spec"].get("progressDeadlineSeconds", _DEADLINE_S)
-    is_waiting = before is not None and before["reason"] == "ReplicaSetUpdated"
-    if before is not None and before["status"] == "False":
-        return before
-    if before is not None and is_waiting and _age_s(before["lastTransitionTime"]) > limit:
-        name = deployment["metadata"]["name"]
-        late = f'ReplicaSet "{name}" has timed out progressing.'
+    if waiting[0]["status"] == "True" and _age_s(waiting[0]["lastTransitionTime"]) > limit:
+        late = f'ReplicaSet "{deployment["metadata"]["name"]}" has timed out progressing.'
         return _condition("Progressing", "False", "ProgressDeadlineExceeded", late)
-    return (
-        before
-        if before is not None and is_waiting
-        else _condition("Progressing", "True", "ReplicaSetUpdated", "")
-    )
+    return waiting[0]
 
 
 def _kept(before: list[Object], after: list[Object]) -> list[Object]:
