@@ -24,6 +24,8 @@ from isocenter.targets.descriptor import DeploymentDescriptor
 
 # What stands for the image's entry point.
 PROGRAM = (sys.executable, "-m", "isocenter_training")
+# Likewise of the serving image.
+SERVING_PROGRAM = (sys.executable, "-m", "isocenter_serving")
 # Cloud -> where its emulator lives, and the extra that brings what it is made of.
 EMULATORS: Mapping[str, tuple[str, str]] = {
     "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws-emulator"),
