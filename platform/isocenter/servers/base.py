@@ -20,12 +20,15 @@ ENTRY_POINTS = "isocenter.servers"
 # Named here as well, because reading the metadata of every installed package takes long.
 _BUILT_IN: Mapping[str, str] = {
     "local": "isocenter.servers.local:LocalServer",
+    "vertex": "isocenter.servers.vertex:VertexServer",
 }
 
 
 class Capability(enum.StrEnum):
     """What a service can do beyond answering with one version on a fixed number of instances."""
 
+    ABSTENTION = "abstention"
+    """It tells how many requests got no decision."""
     AUTOSCALING = "autoscaling"
     COMPARISON = "comparison"
     """It tells how the scores of two versions differ on the same requests."""

@@ -132,9 +132,11 @@ class Worker:
         """
         prediction = self.require_prediction()
         async with whole_body(request, self.limits, self.bodies) as body:
-            return await prediction.predict(
+            asked, served = await prediction.predict(
                 request.state.request_id, lambda: parse(body), self.deadline(deadline_ms)
             )
+            request.state.abstained = sum(1 for each in served if each.reasons)
+            return asked, served
 
     def deadline(self, deadline_ms: int | None) -> float:
         """When an answer must be there, by ``time.monotonic()``."""

@@ -22,6 +22,7 @@ from isocenter.emulators.aws.request_check import service_model
 from isocenter.emulators.aws.service_error import FAULTS, ServiceError, answer, error_answer, invalid
 from isocenter.emulators.aws.training_job import Surroundings
 from isocenter.emulators.aws.training_jobs import TrainingJobs
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import Answer, Request, WebServer, json_answer
 from isocenter.targets.descriptor import DeploymentDescriptor
 
@@ -37,16 +38,24 @@ class AwsEmulator:
 
     Args:
         scratch: folder for what jobs leave behind and for moto's log.
-        program: what stands for the image's entry point.
+        program: what stands for the training image's entry point.
+        serving_program: likewise for the serving image's.
         upstream: address of a moto that somebody else started; empty: one is started and ends with this.
             Jobs of an earlier emulator on the same moto go on.
         stop_grace_s: seconds between SIGTERM and SIGKILL; SageMaker's are 120.
     """
 
     def __init__(
-        self, scratch: Path, program: Sequence[str], *, upstream: str = "", stop_grace_s: float = STOP_GRACE_S
+        self,
+        scratch: Path,
+        program: Sequence[str],
+        serving_program: Sequence[str] = SERVING_PROGRAM,
+        *,
+        upstream: str = "",
+        stop_grace_s: float = STOP_GRACE_S,
     ) -> None:
         self._scratch, self._program = scratch, tuple(program)
+        self._serving_program = tuple(serving_program)
         self._upstream, self._stop_grace_s = upstream, stop_grace_s
         self._moto: MotoServer | None = None
         self._server: WebServer | None = None

@@ -16,6 +16,7 @@ from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
 from isocenter.emulators.descriptor_file import emulated_labels
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import WebServer
 from isocenter.targets.descriptor import DeploymentDescriptor, DescribedNetwork, GpuOnOffer
 from isocenter.targets.file_system import emulated_azure
@@ -61,13 +62,22 @@ class AzureEmulator:
 
     Args:
         scratch: folder of its state and of the blobs.
-        program: what stands for the image's entry point.
+        program: what stands for the training image's entry point.
+        serving_program: likewise for the serving image's.
         stop_grace_s: between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, scratch: Path, program: Sequence[str], *, stop_grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        program: Sequence[str],
+        serving_program: Sequence[str] = SERVING_PROGRAM,
+        *,
+        stop_grace_s: float = GRACE_S,
+    ) -> None:
         self._scratch = scratch
         self._program = tuple(program)
+        self._serving_program = tuple(serving_program)
         self._stop_grace_s = stop_grace_s
         self._storage = BlobStorage(scratch / "blobs")
         self._workspace: Workspace | None = None

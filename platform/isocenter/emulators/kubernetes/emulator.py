@@ -14,6 +14,7 @@ from isocenter.emulators.kubernetes.object_store import ObjectStore
 from isocenter.emulators.kubernetes.objects import Objects
 from isocenter.emulators.kubernetes.pods import Kubelet
 from isocenter.emulators.kubernetes.trainer import TrainJobController
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import WebServer
 from isocenter.targets.descriptor import DeploymentDescriptor, GpuOnOffer
 
@@ -42,10 +43,14 @@ class KubernetesEmulator:
 
     Args:
         scratch: keeps its objects, the pods' logs and working folders.
-        program: what stands for the entry point of every image.
+        program: what stands for the entry point of every image but that of serving.
+        serving_program: what stands for that one's.
     """
 
-    def __init__(self, scratch: Path, program: Sequence[str]) -> None:
+    def __init__(
+        self, scratch: Path, program: Sequence[str], serving_program: Sequence[str] = SERVING_PROGRAM
+    ) -> None:
+        self._serving_program = tuple(serving_program)
         scratch.mkdir(parents=True, exist_ok=True)
         volumes = scratch / "volumes"
         for name in _VOLUMES:
