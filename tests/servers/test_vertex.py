@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import os
-import signal
 import sys
 import threading
 import time
@@ -28,8 +26,9 @@ from isocenter.targets.file_system import target_files
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulators"))
-from contract import GOLDEN_RUN, NAME, Interrupted, Predict, ServerContract, settle, weights
 from emulated import emulator, no_faults, post
+from killing import killed_at
+from server_contract import GOLDEN_RUN, NAME, Interrupted, Predict, ServerContract, settle, weights
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("serving_stand_in.py")))
 IMAGE = "europe-west4-docker.pkg.dev/hospital/isocenter/serving@sha256:" + "ab" * 32
@@ -113,6 +112,7 @@ def wait_for(condition: Callable[[], bool], *, seconds: float = 30) -> None:
 
 class TestVertexServer(ServerContract):
     target = "gcp-emulated"
+    bundles = "gs://prod-models/artifacts"
 
     @pytest.fixture
     def server(self, target: DeploymentDescriptor, home: Home) -> Iterator[Server]:
@@ -353,43 +353,6 @@ def post_to(endpoint: Endpoint) -> tuple[int, Any]:
         return response.status, json.loads(response.read())
     finally:
         connection.close()
-
-
-def killed_at(number: int, call: Callable[[], object], *, changes_only: bool = False) -> bool:
-    """Runs ``call`` in a process that is killed at a request to the service: at an even number before it is
-    sent, at an odd one after it was done and before the answer is known. Whether that came to be.
-
-    ``changes_only`` counts no GETs: to be killed at one is to be killed after the change before it.
-    """
-    import requests
-
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            sent, calls = requests.Session.send, [0]
-
-            def send(session: Any, request: Any, **options: Any) -> Any:
-                if changes_only and request.method == "GET":
-                    return sent(session, request, **options)
-                mine, calls[0] = calls[0], calls[0] + 1
-                if mine == number // 2 and number % 2 == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                answer = sent(session, request, **options)
-                if mine == number // 2:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return answer
-
-            requests.Session.send = send  # type: ignore[method-assign]
-            call()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        return True
-    assert os.WEXITSTATUS(status) == 0, "the call failed; see the output"
-    return False
 
 
 # What a rollout or its target asks for -> where the request says it.

@@ -19,6 +19,7 @@ ENTRY_POINTS = "isocenter.servers"
 
 # Named here as well, because reading the metadata of every installed package takes long.
 _BUILT_IN: Mapping[str, str] = {
+    "azureml": "isocenter.servers.azureml:AzureMLServer",
     "local": "isocenter.servers.local:LocalServer",
     "vertex": "isocenter.servers.vertex:VertexServer",
 }

@@ -12,6 +12,7 @@ from isocenter.emulators.azure.blob_storage import ACCOUNT, BlobStorage
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
 from isocenter.emulators.azure.log_blob import CONTAINER as WORKSPACE_CONTAINER
+from isocenter.emulators.azure.online_endpoints import OnlineEndpoints
 from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
@@ -24,6 +25,7 @@ from isocenter.targets.file_system import emulated_azure
 SCOPE = Scope("00000000-0000-0000-0000-00000000e000", "emulated", "emulated")
 # No image is pulled: the digest stands for the program that is installed here.
 IMAGE = f"emulated.azurecr.io/isocenter/training@sha256:{'0' * 64}"
+_SERVING_IMAGE = IMAGE.replace("/training@", "/serving@")
 _REGION, _RESIDENCY = "westeurope", "eu"
 _DATASTORES = {
     "isocenter_data": "data",
@@ -54,7 +56,10 @@ _WORKSPACE = {
     },
     "storageAccount": f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}",
 }
-_TRAINING = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/training"
+_IDENTITY_IDS = {
+    role: f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{role}"
+    for role in ("training", "serving")
+}
 
 
 class AzureEmulator:
@@ -101,7 +106,12 @@ class AzureEmulator:
             self._workspace = Workspace(self._scratch / "workspace", around, _clusters(), _DATASTORES)
             variables = {"AZURE_STORAGE_CONNECTION_STRING": emulated_azure(self._storage.address)}
             self._pipelines = Pipelines(self._workspace, variables)
-            service = AzureService(self._workspace, SCOPE, _WORKSPACE, _REGION, self._pipelines)
+            self._endpoints = OnlineEndpoints(
+                self._scratch / "endpoints", self._workspace, self._serving_program
+            )
+            service = AzureService(
+                self._workspace, SCOPE, _WORKSPACE, _REGION, self._pipelines, self._endpoints
+            )
             self._server = WebServer(service, port).start()
         except BaseException:
             self.close()
@@ -114,6 +124,7 @@ class AzureEmulator:
             self._server.close()
         if self._workspace is not None:
             self._pipelines.close()
+            self._endpoints.close()
             self._workspace.close()
         self._storage.close()
 
@@ -174,7 +185,7 @@ def _descriptor(name: str, address: str, storage: str) -> DeploymentDescriptor:
             "resource_group": SCOPE.resource_group,
             "datastores": {"data": "isocenter_data", "models": "isocenter_models"},
             "clusters": clusters,
-            "identity_ids": {"training": _TRAINING},
-            "images": {"training": IMAGE},
+            "identity_ids": _IDENTITY_IDS,
+            "images": {"training": IMAGE, "serving": _SERVING_IMAGE},
         },
     )

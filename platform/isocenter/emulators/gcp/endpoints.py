@@ -25,9 +25,9 @@ from isocenter.emulators.gcp.endpoint_check import (
 )
 from isocenter.emulators.gcp.models import Models
 from isocenter.emulators.gcp.operations import Operations, Work
-from isocenter.emulators.gcp.replica import Container, Replica
 from isocenter.emulators.gcp.service_error import ServiceError
 from isocenter.emulators.gcp.serving_container import container_of
+from isocenter.emulators.replica import Container, Replica
 from isocenter.storage.atomic import write_bytes
 
 # A protobuf message; Google's have no types that mypy could read.

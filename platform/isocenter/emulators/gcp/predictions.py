@@ -3,19 +3,18 @@
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/predict
 """
 
-import http.client
 import json
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isocenter.emulators.gcp.endpoints import Backing, Endpoints
 from isocenter.emulators.gcp.service_error import ServiceError
+from isocenter.emulators.replica import post
+from isocenter.emulators.turns import Turns
 from isocenter.emulators.web_server import Answer
 
-_ANSWER_S = 60.0
 _TRIES = 2
 _LONGEST_WORDS = 2_000
 # https://cloud.google.com/vertex-ai/docs/quotas: shared host name, and the endpoint's own or private.
@@ -51,7 +50,7 @@ class Predictions:
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
         self._lock = threading.Lock()
-        self._turns: dict[str, dict[str, int]] = {}
+        self._turns = Turns()
         self._next_replica: dict[str, int] = {}
         self._responses: list[Response] = []
 
@@ -115,17 +114,7 @@ class Predictions:
         return self._endpoints.backing(name, self._choose)
 
     def _choose(self, endpoint: Any) -> str:
-        """Whose turn it is, so that of a hundred requests each gets its percents (nginx's smooth turns)."""
-        split: Mapping[str, int] = {number: part for number, part in endpoint.traffic_split.items() if part}
-        with self._lock:
-            turns = self._turns.setdefault(endpoint.name, {})
-            if turns.keys() != split.keys():
-                turns.clear()
-            for number, part in split.items():
-                turns[number] = turns.get(number, 0) + part
-            chosen = max(turns, key=lambda number: turns[number])
-            turns[chosen] -= sum(split.values())
-            return chosen
+        return self._turns.next(endpoint.name, dict(endpoint.traffic_split))
 
     def _ask(self, name: str, backing: Backing, body: bytes, content_type: str) -> tuple[int, str, bytes]:
         begun = time.time()
@@ -134,7 +123,7 @@ class Predictions:
             port = self._port(backing)
             if port is None:
                 break
-            found = _post(port, backing.container.predict_route, body, content_type)
+            found = post(port, backing.container.predict_route, body, content_type)
             if found is not None:
                 status, kind, said = found
                 break
@@ -150,16 +139,3 @@ class Predictions:
             turn = self._next_replica.get(backing.deployed.id, 0)
             self._next_replica[backing.deployed.id] = turn + 1
         return backing.replicas[turn % len(backing.replicas)].port
-
-
-def _post(port: int, path: str, body: bytes, content_type: str) -> tuple[int, str, bytes] | None:
-    """Status, media type and body of the answer; None if there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
-    try:
-        connection.request("POST", path, body, {"Content-Type": content_type})
-        response = connection.getresponse()
-        return response.status, response.getheader("Content-Type", ""), response.read()
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()

@@ -6,7 +6,7 @@ https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirement
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isocenter.emulators.gcp.replica import Container
+from isocenter.emulators.replica import Container
 
 
 def container_of(
@@ -46,4 +46,5 @@ def container_of(
         given=given,
         health_route=health,
         predict_route=predict,
+        port_variable="AIP_HTTP_PORT",
     )

@@ -1,7 +1,4 @@
-"""One container of a DeployedModel as a process of this machine, started again when it ends by itself.
-
-https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
-"""
+"""One serving container of an endpoint as a process of this machine."""
 
 import http.client
 import socket
@@ -13,6 +10,7 @@ from pathlib import Path
 from isocenter.emulators.job_process import JobProcess
 
 _HEALTH_S = 2.0
+_ANSWER_S = 60.0
 # A container's disk is its own: what it is told to keep there goes to its folder.
 _OWN_DISK = "/tmp/"  # noqa: S108 - replaced, not used
 
@@ -25,6 +23,7 @@ class Container:
         command: program and arguments.
         environment: what the service and the emulator tell it, beside its port.
         given: what its owner tells it.
+        port_variable: how it is told its port.
         health_route: answers 200 when predictions are taken.
         predict_route: takes them.
     """
@@ -34,6 +33,7 @@ class Container:
     given: Mapping[str, str]
     health_route: str
     predict_route: str
+    port_variable: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Replica:
         (folder / "port").write_text(str(port))
         own = {name: _on_own_disk(value, folder) for name, value in container.given.items()}
         # The services reach a container at an address of its own; here only this machine shall reach it.
-        listen = {"AIP_HTTP_PORT": str(port), "ISOCENTER_SERVING_HOST": "127.0.0.1"}
+        listen = {container.port_variable: str(port), "ISOCENTER_SERVING_HOST": "127.0.0.1"}
         process = _process(folder, container.command, {**own, **container.environment, **listen})
         process.start()
 
@@ -98,6 +98,26 @@ class Replica:
     def logs(self) -> list[Path]:
         """What it printed at each start, the oldest first."""
         return [folder / "log.txt" for folder in self.starts if (folder / "log.txt").is_file()]
+
+
+def post(port: int, path: str, body: bytes, content_type: str) -> tuple[int, str, bytes] | None:
+    """Status, media type and body of a container's answer; None if there is none.
+
+    Args:
+        port: where it listens.
+        path: one of its routes.
+        body: of the request.
+        content_type: likewise.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
+    try:
+        connection.request("POST", path, body, {"Content-Type": content_type})
+        response = connection.getresponse()
+        return response.status, response.getheader("Content-Type", ""), response.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def _process(
