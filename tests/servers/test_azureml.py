@@ -22,6 +22,8 @@ from isocenter.errors import InputError, TransientFaultError
 from isocenter.home import Home
 from isocenter.servers import Server, load_server
 from isocenter.servers.azureml import AzureMLServer
+from isocenter.servers.azureml_autoscaling import API, bounds_of, setting_path
+from isocenter.servers.azureml_client import AzureMLClient
 from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
 from isocenter.targets.file_system import target_files
 
@@ -177,6 +179,28 @@ class TestAzureMLServer(ServerContract):
         more = replace(self.rollout(*self.canary(one, two, 40)), scaling=Scaling(2, 2))
         assert [each.instances for each in settle(server, server.plan(more)).variants] == [2, 2]
         assert len([line for line in server.logs(NAME) if "serving" in line]) == 4
+
+    def test_bounds_are_azure_monitors_and_go_with_their_deployment(
+        self, server: Server, target: DeploymentDescriptor, one: Variant, two: Variant
+    ) -> None:
+        def bounds(reference: str) -> tuple[int, int] | None:
+            request = server.plan(self.rollout(*self.canary(one, two, 50))).request
+            name = next(each["name"] for each in request["variants"] if each["name"].startswith(reference))
+            path = setting_path(
+                f"{request['workspace']}/onlineEndpoints/{request['name']}/deployments/{name}"
+            )
+            return bounds_of(AzureMLClient(target, 10).get(path, API))
+
+        wanted = replace(self.rollout(one), scaling=Scaling(2, 4))
+        assert [each.instances for each in settle(server, server.plan(wanted)).variants] == [2]
+        assert bounds("cxr-1") == (2, 4)
+        self.serve(server, one)
+        assert bounds("cxr-1") is None
+        for variant in (one, two):
+            settle(server, server.plan(replace(self.rollout(variant), scaling=Scaling(1, 3))))
+        assert (bounds("cxr-1"), bounds("cxr-2")) == (None, (1, 3))
+        end(server)
+        assert bounds("cxr-2") is None
 
     def test_a_shadow_gets_half_of_the_requests_as_copies(
         self, server: Server, one: Variant, bundle: Callable[..., Variant], predict: Predict
@@ -349,6 +373,12 @@ HONOURED: Mapping[str, tuple[Rollout, str, Any]] = {
         f"{PROPERTIES}.instanceType",
         "Standard_NC24ads_A100_v4",
     ),
+    "bounds": (
+        replace(ROLLOUT, scaling=Scaling(2, 5)),
+        "variants.0.autoscaling.properties.profiles.0.capacity",
+        {"minimum": "2", "maximum": "5", "default": "2"},
+    ),
+    "no bounds": (ROLLOUT, "variants.0.autoscaling", None),
     "number": (replace(ROLLOUT, scaling=Scaling(3, 3)), "variants.0.deployment.sku.capacity", 3),
     "shadow": (replace(ROLLOUT, variants=(VARIANT, SHADOW)), "variants.1.weight", 0),
     "requests at once": (

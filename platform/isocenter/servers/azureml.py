@@ -14,6 +14,8 @@ from isocenter.domain.run import RunId
 from isocenter.domain.submission import Submission
 from isocenter.errors import IsocenterError
 from isocenter.home import Home
+from isocenter.servers.azureml_autoscaling import API as AUTOSCALING_API
+from isocenter.servers.azureml_autoscaling import setting_path
 from isocenter.servers.azureml_client import AzureMLClient
 from isocenter.servers.azureml_figures import Figures
 from isocenter.servers.azureml_request import DIGEST, REFERENCE, endpoint_name, endpoint_request
@@ -48,9 +50,7 @@ class AzureMLServer:
     """
 
     name: ClassVar[str] = "azureml"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.ABSTENTION, Capability.GPU, Capability.IMAGE, Capability.SHADOW, Capability.SPLIT}
-    )
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({*Capability} - {Capability.COMPARISON})
 
     def __init__(self, home: Home, settings: Mapping[str, Any]) -> None:
         self._descriptor = described(settings, self.name)
@@ -120,6 +120,8 @@ class AzureMLServer:
         with self._explained("delete the endpoint"):
             found = self._client.get(self._path(name))
             if found is not None and state_of(found) != "Deleting":
+                for each in self._deployments(name):
+                    self._client.delete(setting_path(each["id"]), AUTOSCALING_API)
                 self._client.delete(self._path(name))
 
     def _explained(self, what: str) -> Any:

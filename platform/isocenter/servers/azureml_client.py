@@ -23,7 +23,7 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True)
 class AzureMLClient:
-    """Resources of one workspace.
+    """Resources of one workspace, by their path in it; a path with a slash first is a whole id.
 
     Args:
         descriptor: of the target.
@@ -51,9 +51,9 @@ class AzureMLClient:
             page = self._send("GET", link, None, {}) if link else None
         return found
 
-    def put(self, path: str, body: Mapping[str, Any]) -> None:
+    def put(self, path: str, body: Mapping[str, Any], api: str = API) -> None:
         """Make or replace a resource; not waited for."""
-        self._ask("PUT", path, body, {"api-version": API})
+        self._ask("PUT", path, body, {"api-version": api})
 
     def patch(self, path: str, body: Mapping[str, Any]) -> None:
         """Change parts of a resource; not waited for."""
@@ -63,9 +63,9 @@ class AzureMLClient:
         """Ask a resource to do something."""
         return self._ask("POST", path, body, {"api-version": API})
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, api: str = API) -> None:
         """End a resource; not waited for, and no error if there is none."""
-        self._ask("DELETE", path, None, {"api-version": API})
+        self._ask("DELETE", path, None, {"api-version": api})
 
     @property
     def _address(self) -> str:
@@ -83,7 +83,8 @@ class AzureMLClient:
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]
     ) -> Mapping[str, Any] | None:
-        return self._send(method, f"{self._address}{workspace_id(self.descriptor)}/{path}", body, query)
+        whole = path if path.startswith("/") else f"{workspace_id(self.descriptor)}/{path}"
+        return self._send(method, f"{self._address}{whole}", body, query)
 
     def _send(
         self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str]

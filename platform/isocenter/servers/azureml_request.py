@@ -14,6 +14,7 @@ from isocenter.backends.azureml_request import datastore_path
 from isocenter.domain.digest import digest_json
 from isocenter.domain.rollout import Rollout, Variant
 from isocenter.errors import InputError
+from isocenter.servers.azureml_autoscaling import autoscale_setting
 from isocenter.servers.container_environment import container_environment
 from isocenter.servers.instance_machine import instance_machine, serving_image
 from isocenter.targets.descriptor import DeploymentDescriptor
@@ -158,6 +159,13 @@ def _variant(rollout: Rollout, variant: Variant, descriptor: DeploymentDescripto
             "sku": {"name": "Default", "capacity": rollout.scaling.min_instances},
             "properties": properties,
         },
+        "autoscaling": autoscale_setting(
+            f"{workspace_id(descriptor)}/onlineEndpoints/{endpoint_name(rollout.endpoint, descriptor)}"
+            f"/deployments/{name}",
+            descriptor.region,
+            tags_of(rollout, descriptor),
+            rollout.scaling,
+        ),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from isocenter.domain.rollout import EndpointState
 from isocenter.domain.submission import Submission
 from isocenter.errors import InputError
+from isocenter.servers.azureml_autoscaling import API, bounds_of, setting_path
 from isocenter.servers.azureml_client import AzureMLClient
 
 ROLLOUT, REQUEST, PHASE, SINCE = (
@@ -91,9 +92,11 @@ class AzureMLSteps:
             self.client.delete(f"{self.path}/deployments/{broken[0]}")
         elif missing := [each for name, each in wanted.items() if name not in there]:
             self._deploy(missing[0])
-        elif misfits := [name for name in wanted if _capacity(there[name]) != self._number(name)]:
-            number = {"sku": {"capacity": self._number(misfits[0])}}
-            self.client.patch(f"{self.path}/deployments/{misfits[0]}", number)
+        elif not self._is_in_force(endpoint) and self._bound_all(there, wanted):
+            pass
+        elif misfits := [each for name, each in wanted.items() if not _fits(there[name], each)]:
+            number = {"sku": {"capacity": misfits[0]["deployment"]["sku"]["capacity"]}}
+            self.client.patch(f"{self.path}/deployments/{misfits[0]['name']}", number)
         elif not self._is_in_force(endpoint):
             request = self.submission.request
             shifted = {name: request[name] for name in ("traffic", "mirrorTraffic")}
@@ -101,14 +104,27 @@ class AzureMLSteps:
             self._put({**shifted, "tags": now})
         elif unused := [name for name in there if name not in wanted]:
             if time.time() >= int(endpoint["tags"].get(SINCE, "0")) + self.drain_s:
+                self._bound(there[unused[0]], None)
                 self.client.delete(f"{self.path}/deployments/{unused[0]}")
         else:
             return EndpointState.READY
         return EndpointState.UPDATING
 
-    def _number(self, name: str) -> int:
-        variants = self.submission.request["variants"]
-        return next(int(each["deployment"]["sku"]["capacity"]) for each in variants if each["name"] == name)
+    def _bound_all(self, there: Mapping[str, Resource], wanted: Mapping[str, Resource]) -> bool:
+        """Bound all deployments that stay; whether there was anything to do."""
+        changed = [self._bound(there[name], each["autoscaling"]) for name, each in wanted.items()]
+        return any(changed)
+
+    def _bound(self, deployment: Resource, setting: Resource | None) -> bool:
+        """Give Azure Monitor the bounds of a deployment's number, or take them; whether they differed."""
+        path = setting_path(deployment["id"])
+        if bounds_of(self.client.get(path, API)) == bounds_of(setting):
+            return False
+        if setting is None:
+            self.client.delete(path, API)
+        else:
+            self.client.put(path, setting, API)
+        return True
 
     def _claim(self) -> dict[str, str]:
         tags = self.submission.request["endpoint"]["tags"]
@@ -159,5 +175,9 @@ def _traffic(endpoint: Resource) -> dict[str, dict[str, int]]:
     }
 
 
-def _capacity(deployment: Resource) -> int:
-    return int((deployment.get("sku") or {}).get("capacity") or 1)
+def _fits(deployment: Resource, wanted: Mapping[str, Any]) -> bool:
+    """Whether a deployment has as many instances as it may."""
+    number = int((deployment.get("sku") or {}).get("capacity") or 1)
+    fixed = int(wanted["deployment"]["sku"]["capacity"])
+    least, most = bounds_of(wanted["autoscaling"]) or (fixed, fixed)
+    return least <= number <= most

@@ -8,6 +8,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from isocenter.clouds.offer import cloud_offer
+from isocenter.emulators.azure.autoscaling import AutoscaleSettings
 from isocenter.emulators.azure.blob_storage import ACCOUNT, BlobStorage
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
@@ -110,7 +111,13 @@ class AzureEmulator:
                 self._scratch / "endpoints", self._workspace, self._serving_program
             )
             service = AzureService(
-                self._workspace, SCOPE, _WORKSPACE, _REGION, self._pipelines, self._endpoints
+                self._workspace,
+                SCOPE,
+                _WORKSPACE,
+                _REGION,
+                self._pipelines,
+                self._endpoints,
+                AutoscaleSettings(self._scratch / "autoscaling.json", self._endpoints),
             )
             self._server = WebServer(service, port).start()
         except BaseException:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from isocenter.emulators.azure.autoscaling import AutoscaleSettings
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.endpoint_resources import EndpointResources
 from isocenter.emulators.azure.job_record import FINAL, JobRecord
@@ -26,6 +27,10 @@ _PROVIDER = "Microsoft.MachineLearningServices"
 _WORKSPACE = re.compile(
     r"^(?P<history>/history/v1\.0)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     rf"/providers/{re.escape(_PROVIDER)}/workspaces/(?P<workspace>[^/]+)(?P<rest>/.*)?$",
+    re.IGNORECASE,
+)
+_AUTOSCALE = re.compile(
+    r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Insights/autoscalesettings/(?P<name>[^/]+)$",
     re.IGNORECASE,
 )
 _SCORE = re.compile(r"^/inference/(?P<name>[A-Za-z0-9-]+)/score$")
@@ -63,6 +68,7 @@ class AzureService:
         region: its location.
         pipelines: its pipeline jobs.
         endpoints: its online endpoints.
+        autoscaling: bounds of their deployments.
     """
 
     def __init__(
@@ -73,12 +79,14 @@ class AzureService:
         region: str,
         pipelines: Pipelines,
         endpoints: OnlineEndpoints,
+        autoscaling: AutoscaleSettings,
     ) -> None:
         self._workspace = workspace
         self._pipelines = pipelines
         self._scope = scope
         self._properties = dict(properties)
         self._region = region
+        self._autoscaling = autoscaling
         self._scoring = Scoring(endpoints)
         self._endpoint_resources = EndpointResources(endpoints, self._scoring, self._id)
 
@@ -103,6 +111,8 @@ class AzureService:
         if path == "/discovery":  # asked for without a token: it names addresses only
             return json_answer({"api": _own_address(request), "history": _own_address(request)})
         _check_token(request)
+        if setting := _AUTOSCALE.match(path):
+            return self._autoscaling.answer(request, setting["name"])
         if scored := _SCORE.match(path):
             return self._scoring.answer(scored["name"], request)
         match = _WORKSPACE.match(path)
