@@ -39,8 +39,8 @@ from isocenter.targets.file_system import target_files
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulators"))
-from contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone, weights
 from emulated import no_faults, post
+from server_contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone, weights
 
 CONTAINER = Path(__file__).with_name("kubernetes_container.py")
 IMAGE = "registry.hospital.example/isocenter/serving@sha256:" + "ab" * 32

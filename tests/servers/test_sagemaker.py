@@ -36,8 +36,8 @@ from isocenter.targets.descriptor import DeploymentDescriptor
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulators"))
-from contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone, weights
 from emulated import no_faults, post
+from server_contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone, weights
 
 CONTAINER = Path(__file__).with_name("sagemaker_container.py")
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/aws-prod/serving@sha256:" + "ab" * 32

@@ -63,6 +63,17 @@ def open_client(descriptor: "DeploymentDescriptor", *, read_timeout_s: float = _
         )
 
 
+def open_credential(descriptor: "DeploymentDescriptor") -> tuple[Any, Any]:
+    """Credential of a target, and the policy that adds it to requests (None: azure-core's own).
+
+    Raises:
+        EnvironmentFaultError: Azure's packages aren't installed.
+    """
+    with explained("open the workspace", descriptor.name):
+        found = _emulated(descriptor) if descriptor.emulated else _real()
+        return found["credential"], found.get("authentication_policy")
+
+
 @contextmanager
 def _environment_kept() -> Iterator[None]:
     """Take back what the SDK writes into the environment: other targets' clients and our children read it."""

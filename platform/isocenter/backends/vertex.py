@@ -16,7 +16,7 @@ from isocenter.backends.base import Capability, refuse_unsupported
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described, run_uri
 from isocenter.backends.vertex_faults import explained
-from isocenter.backends.vertex_log import JobLog
+from isocenter.backends.vertex_log import ContainerLog
 from isocenter.backends.vertex_request import custom_job, location_of, project_of
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
@@ -177,16 +177,19 @@ class VertexBackend:
 
         return AuthorizedSession(self._credentials)
 
-    def _log(self, handle: JobHandle) -> JobLog:
+    def _log(self, handle: JobHandle) -> ContainerLog:
         endpoints = self._descriptor.endpoints
         emulated = endpoints.get("gcp", "") if self._descriptor.emulated else ""
         with explained("read the job's log", self._target):
             session = self._session
-        return JobLog(
+        return ContainerLog(
             session,
             endpoints.get("gcp-logging") or emulated or "https://logging.googleapis.com",
             project_of(self._descriptor),
-            handle.external_id.rpartition("/")[2],
+            (
+                'resource.type="ml_job"',
+                f'resource.labels.job_id="{handle.external_id.rpartition("/")[2]}"',
+            ),
             self._target,
             self._poll_s,
             self._settle_s,

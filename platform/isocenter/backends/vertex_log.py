@@ -1,4 +1,4 @@
-"""What a job's containers printed, out of Cloud Logging.
+"""What containers printed, out of Cloud Logging.
 
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list: the one method that is needed, called
 through google-auth; Google's client library for it brings gRPC only.
@@ -23,24 +23,24 @@ _ENVELOPE = {"message", "levelname", "attrs", "created", "lineno", "pathname", "
 
 
 @dataclass(frozen=True)
-class JobLog:
-    """The log of one job.
+class ContainerLog:
+    """The log of the containers of one job or endpoint.
 
     Args:
         session: adds credentials.
         address: of Cloud Logging.
         project: whose log it is.
-        job_id: last part of the CustomJob's name.
+        terms: which entries, in Cloud Logging's filter language; all must hold.
         target: for messages.
         poll_s: between two looks; Google allows 60 looks a minute and project.
-        settle_s: so long after the job's end its last lines may come.
+        settle_s: so long after the end the last lines may come.
         timeout_s: of one request.
     """
 
     session: "AuthorizedSession"
     address: str
     project: str
-    job_id: str
+    terms: tuple[str, ...]
     target: str
     poll_s: float
     settle_s: float
@@ -95,15 +95,14 @@ class JobLog:
             body = {**body, "pageToken": page["nextPageToken"]}
 
     def _question(self, since: str, order: str) -> dict[str, Any]:
-        terms = ['resource.type="ml_job"', f'resource.labels.job_id="{self.job_id}"']
-        terms += [f'timestamp>="{since}"'] if since else []
+        terms = [*self.terms, *([f'timestamp>="{since}"'] if since else [])]
         names = [f"projects/{self.project}"]
         return {"resourceNames": names, "filter": " AND ".join(terms), "orderBy": order}
 
     def _ask(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         from google.api_core.exceptions import from_http_response
 
-        with explained("read the job's log", self.target):
+        with explained("read the log", self.target):
             url = f"{self.address}/v2/entries:list"
             response = self.session.post(url, json=body, timeout=self.timeout_s)
             if response.status_code >= 400:

@@ -1,4 +1,4 @@
-"""``isocenter emulate``: a cloud's training service on this machine, as a target."""
+"""``isocenter emulate``: a cloud's training and serving on this machine, as a target."""
 
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,26 @@ It listens on 127.0.0.1 only. What it holds lies in the store, under `emulators`
     "--program",
     multiple=True,
     metavar="WORD",
-    help="What runs in place of the image's entry point, a word each time. Default: this Python's"
+    help="What runs in place of the training image's entry point, a word each time. Default: this Python's"
     " isocenter_training.",
 )
+@click.option(
+    "--serving-program",
+    multiple=True,
+    metavar="WORD",
+    help="Likewise for the serving image. Default: this Python's isocenter_serving.",
+)
 @json_option
-def command(cloud: str, port: int, detach: bool, stop: bool, program: tuple[str, ...], as_json: bool) -> None:
-    """Answer as CLOUD's training service does, and run its jobs as processes of this machine.
+def command(
+    cloud: str,
+    port: int,
+    detach: bool,
+    stop: bool,
+    program: tuple[str, ...],
+    serving_program: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer as CLOUD's service does, and run its jobs and endpoints as processes of this machine.
 
     Requests are checked as the service checks them, and a job that can't run fails. No image is pulled: the
     container's program is the installed one.
@@ -45,14 +59,18 @@ def command(cloud: str, port: int, detach: bool, stop: bool, program: tuple[str,
     from isocenter.emulators import serve
     from isocenter.home import open_home
 
-    home, words = open_home(), program or serve.PROGRAM
+    home = open_home()
+    words = {
+        "program": program or serve.PROGRAM,
+        "serving_program": serving_program or serve.SERVING_PROGRAM,
+    }
     if stop:
         ended = serve.stop(home, cloud)
         click.echo(f"The emulator of {cloud} {'has ended' if ended else 'does not run'}.")
     elif detach:
-        _print(serve.detach(home, cloud, port=port, program=words), as_json, detached=True)
+        _print(serve.detach(home, cloud, port=port, **words), as_json, detached=True)
     else:
-        with serve.running(home, cloud, port=port, program=words) as running:
+        with serve.running(home, cloud, port=port, **words) as running:
             _print(running, as_json, detached=False)
             serve.wait_for_end()
 

@@ -19,9 +19,11 @@ ENTRY_POINTS = "isocenter.servers"
 
 # Named here as well, because reading the metadata of every installed package takes long.
 _BUILT_IN: Mapping[str, str] = {
+    "azureml": "isocenter.servers.azureml:AzureMLServer",
     "kubernetes": "isocenter.servers.kubernetes:KubernetesServer",
     "local": "isocenter.servers.local:LocalServer",
     "sagemaker": "isocenter.servers.sagemaker:SageMakerServer",
+    "vertex": "isocenter.servers.vertex:VertexServer",
 }
 
 
