@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.home import Home, open_home
 
-pytest_plugins = ["fixtures_postgresql"]
+pytest_plugins = ["fixtures_bundle", "fixtures_postgresql"]
 
 REPOSITORY = Path(__file__).parents[1]
 LACKS = "LACKS: "
