@@ -53,8 +53,8 @@ class Mirror(Protocol):
         """Give the version exactly these aliases; another version that had one of them loses it."""
         ...
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
-        """Say whether the version is approved, and why."""
+    def set_approval(self, provider_id: str, approved: bool) -> None:
+        """Say whether the version is approved. Why, and by whom, stays at home: it is a person's free text."""
         ...
 
 

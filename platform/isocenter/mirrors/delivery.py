@@ -46,7 +46,6 @@ class _Wanted:
     version: ModelVersion
     aliases: frozenset[str]
     approved: bool
-    reason: str
 
     @property
     def digest(self) -> str:
@@ -55,7 +54,6 @@ class _Wanted:
                 "artifact": self.version.artifact_digest,
                 "aliases": sorted(self.aliases),
                 "approved": self.approved,
-                "reason": self.reason,
             }
         )
 
@@ -96,7 +94,6 @@ def _wanted(registry: "ModelRegistry", record: MirrorRecord) -> _Wanted:
         version,
         frozenset(str(alias) for alias in version.aliases),
         approved=bool(given),
-        reason=given[0].reason if given else "",
     )
 
 
@@ -150,5 +147,5 @@ def _carry(
     )
     mirror_records.record_id(database, record, provider_id)
     if wanted.approved:  # a new version waits for its approval; that is no rejection
-        mirror.set_approval(provider_id, True, wanted.reason)
+        mirror.set_approval(provider_id, True)
     mirror.set_aliases(provider_id, wanted.aliases)

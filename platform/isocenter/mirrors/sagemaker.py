@@ -16,7 +16,9 @@ from isocenter.mirrors.base import MirroredVersion
 from isocenter.targets.descriptor import DeploymentDescriptor
 
 _ALIAS = "isocenter-alias-"
-_LONGEST_GROUP, _LONGEST_REASON, _LONGEST_PROPERTY = 63, 1024, 256
+_LONGEST_GROUP, _LONGEST_PROPERTY = 63, 256
+# In place of the reason, which is free text and stays at home.
+_APPROVAL = "The reason is in Isocenter's own registry."
 # As SageMaker's own model quality jobs write it.
 _METRICS_TYPE = "application/json"
 
@@ -61,13 +63,13 @@ class SageMakerMirror:
             if new:
                 self._sagemaker.add_tags(ResourceArn=group, Tags=new)
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
+    def set_approval(self, provider_id: str, approved: bool) -> None:
         """ModelApprovalStatus: Approved or Rejected."""
         with asking():
             self._sagemaker.update_model_package(
                 ModelPackageArn=provider_id,
                 ModelApprovalStatus="Approved" if approved else "Rejected",
-                ApprovalDescription=" ".join(reason.split())[:_LONGEST_REASON],
+                ApprovalDescription=_APPROVAL,
             )
 
     @cached_property
