@@ -37,11 +37,13 @@ def _translate(error: BaseException) -> IsocenterError:
     import os
     import traceback
 
+    from isocenter.home import home_path
+
     if os.environ.get("ISOCENTER_TRACEBACK"):
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.errno in _FULL:
         return EnvironmentFaultError(
-            "The disk is full; nothing half-written was kept.",
+            f"The disk that holds {error.filename or home_path()} is full; nothing half-written was kept.",
             hint="Free some space or set ISOCENTER_HOME elsewhere, then run the same command again.",
         )
     last = traceback.extract_tb(error.__traceback__)[-1]
