@@ -2,8 +2,8 @@
 
 https://learn.microsoft.com/azure/machine-learning/how-to-manage-models. What never changes (number, digest,
 metrics) lies in the version's properties, which Azure ML only ever adds to. What changes (aliases, approval)
-lies in its tags. Azure ML has no aliases: a version that has one carries a tag of that name. Why a version was
-approved stays in our registry: it is free text.
+lies in its tags. Azure ML has no aliases: a version that has one carries a tag of that name. Why a version
+was approved stays in our registry: it is free text.
 """
 
 import re
@@ -37,10 +37,12 @@ class AzureMLMirror:
 
     Args:
         descriptor: of the target.
+        timeout_s: of one request.
     """
 
-    def __init__(self, descriptor: DeploymentDescriptor) -> None:
+    def __init__(self, descriptor: DeploymentDescriptor, timeout_s: float = 60.0) -> None:
         self._descriptor = descriptor
+        self._timeout_s = timeout_s
 
     def register(self, version: MirroredVersion) -> str:
         """Register the version, or find it; returns its id in Azure: ``/subscriptions/../versions/NUMBER``.
@@ -86,7 +88,7 @@ class AzureMLMirror:
 
     @cached_property
     def _client(self) -> "MLClient":
-        return open_client(self._descriptor)
+        return open_client(self._descriptor, read_timeout_s=self._timeout_s)
 
     def _find(self, name: str, version: str) -> "Model | None":
         from azure.core.exceptions import ResourceNotFoundError
@@ -112,9 +114,9 @@ class AzureMLMirror:
             self._client.models.create_or_update(model)
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> AzureMLMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> AzureMLMirror:
     """The models of a target's workspace."""
-    return AzureMLMirror(descriptor)
+    return AzureMLMirror(descriptor, timeout_s)
 
 
 def model_name(name: str) -> str:

@@ -30,10 +30,12 @@ class SageMakerMirror:
         descriptor: of the target; its settings name ``model_package_group`` (what groups' names begin with)
             and ``images`` (by use: ``serving``, what a package is served with; without it a package says
             only where the model is).
+        timeout_s: of one request.
     """
 
-    def __init__(self, descriptor: DeploymentDescriptor) -> None:
+    def __init__(self, descriptor: DeploymentDescriptor, timeout_s: float = 60.0) -> None:
         self._descriptor = descriptor
+        self._timeout_s = timeout_s
         self._settings: Mapping[str, Any] = descriptor.settings
 
     def register(self, version: MirroredVersion) -> str:
@@ -74,7 +76,7 @@ class SageMakerMirror:
 
     @cached_property
     def _sagemaker(self) -> Any:
-        return aws_client(self._descriptor, "sagemaker")
+        return aws_client(self._descriptor, "sagemaker", read_timeout_s=self._timeout_s)
 
     def _group(self, model: str) -> str:
         """The model's group, made where it isn't there."""
@@ -134,15 +136,15 @@ class SageMakerMirror:
         kms = self._descriptor.keys.get("data")
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms} if kms else {}
         with asking():
-            aws_client(self._descriptor, "s3").put_object(
+            aws_client(self._descriptor, "s3", read_timeout_s=self._timeout_s).put_object(
                 Bucket=bucket, Key=key, Body=body, ContentType=_METRICS_TYPE, **encryption
             )
         return uri
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> SageMakerMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> SageMakerMirror:
     """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
-    return SageMakerMirror(descriptor)
+    return SageMakerMirror(descriptor, timeout_s)
 
 
 def _description(version: MirroredVersion) -> str:

@@ -129,9 +129,9 @@ class VertexMirror:
         return _id(answered.model, answered.model_version_id)
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> VertexMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> VertexMirror:
     """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
-    return VertexMirror(descriptor)
+    return VertexMirror(descriptor, timeout_s)
 
 
 def model_id(name: str) -> str:

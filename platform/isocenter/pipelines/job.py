@@ -5,13 +5,16 @@ All that is the same for every backend is here, once.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isocenter.audit import current_actor
 from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
+from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
@@ -25,8 +28,11 @@ from isocenter.errors import (
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.staging import fetch, missing, stage, upload
+from isocenter.registry.runs import Attempt
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from isocenter.targets.descriptor import DeploymentDescriptor
 
 _SHORTEST_WAIT_S = 0.005
@@ -111,10 +117,14 @@ class JobLauncher:
         record = self.records.runs.create(
             run, staged.job, self.target, submission.digest, key, backend=self.backend.name
         )
+        if record.state.is_final:
+            self.records.runs.set_status(run, JobStatus(JobState.PENDING))
         if self.descriptor is not None:
-            upload(to_copy, self.descriptor)
-        handle = self.backend.submit(submission)
-        self.records.runs.add_attempt(run, handle)
+            with self._end_told(run):
+                upload(to_copy, self.descriptor, self.records.trail)
+            self._refuse_cancelled(step, run)
+        with self._end_told(run):
+            handle = self._submit(submission)
         self.observer.job_found(step, run, resumed=bool(record.attempts))
         status = self._watch(step, handle)
         if status.state is not JobState.SUCCEEDED:
@@ -140,6 +150,47 @@ class JobLauncher:
         if outputs:
             self.records.runs.set_outputs(run, outputs)
         self.records.runs.set_status(run, JobStatus(JobState.SUCCEEDED, exit_code=0))
+
+    @contextmanager
+    def _end_told(self, run: RunId) -> Iterator[None]:
+        """A run that could not be submitted has ended, and says why; the same command tries it again."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            ended = JobStatus(JobState.CANCELLED, reason="Interrupted before it was submitted.")
+            self.records.runs.set_status(run, ended)
+            raise
+        except Exception as error:
+            why = error.message if isinstance(error, IsocenterError) else f"{type(error).__name__}."
+            ended = JobStatus(JobState.FAILED, reason=f"It could not be submitted. {why}")
+            self.records.runs.set_status(run, ended)
+            raise
+
+    def _refuse_cancelled(self, step: str, run: RunId) -> None:
+        """Somebody may have cancelled the run while its inputs were copied."""
+        seen = self.records.runs.get(run)
+        if seen.state is JobState.CANCELLED:
+            raise _failure(step, run, JobStatus(seen.state))
+
+    def _submit(self, submission: Submission) -> JobHandle:
+        """Start the job, or find it; what was started is in the audit trail, once."""
+        details = {"target": self.target, "backend": submission.backend, "request": submission.digest}
+
+        def record(attempt: Attempt, connection: "Connection") -> None:
+            told = {**details, "attempt": attempt.number, "job": attempt.external_id}
+            event = AuditEvent(current_actor(), "run.submit", f"run:{submission.run}", details=told)
+            self.records.trail.append(event, connection)
+
+        self.records.trail.check()
+        try:
+            handle = self.backend.submit(submission)
+        except IsocenterError as error:
+            told = {**details, "error": error.code}
+            about = f"run:{submission.run}"
+            self.records.trail.append(AuditEvent(current_actor(), "run.submit", about, Outcome.FAILURE, told))
+            raise
+        self.records.runs.add_attempt(submission.run, handle, record)
+        return handle
 
     def _watch(self, step: str, handle: JobHandle) -> JobStatus:
         """Follow the job to its end; Ctrl-C stops it at a checkpoint."""

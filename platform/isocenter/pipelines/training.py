@@ -35,12 +35,14 @@ class TrainingPipeline:
         records: the store's records.
         launcher: runs the two jobs.
         observer: is told how far the ingest is.
+        mirror_to: target whose own registry is to hold the model; None: the one that the jobs run on.
     """
 
     request: TrainingRequest
     records: Records
     launcher: JobLauncher
     observer: Observer
+    mirror_to: str | None = None
 
     def steps(self) -> tuple[Step, ...]:
         """The six steps, in order."""
@@ -65,6 +67,8 @@ class TrainingPipeline:
     @property
     def _mirror_to(self) -> str | None:
         """A deployed target has a registry of its own; this machine has not."""
+        if self.mirror_to is not None:
+            return self.mirror_to
         return self.launcher.target if self.launcher.descriptor is not None else None
 
     @property

@@ -51,7 +51,9 @@ def _buckets(descriptor: DeploymentDescriptor) -> Iterator[Probe]:
         try:
             there = bool(target_files(descriptor, uri).exists(uri))
             yield Probe(what, there, uri if there else f"{uri} isn't there, or may not be seen")
-        except (ImportError, EnvironmentFaultError):
+        except EnvironmentFaultError as error:
+            yield Probe(what, False, f"{error.message} {error.hint}".strip())
+        except ImportError:
             yield Probe(what, False, f"pip install 'isocenter[{EXTRAS.get(scheme, scheme)}]'")
         except Exception as error:  # each library has errors of its own; a probe reports them all
             yield Probe(

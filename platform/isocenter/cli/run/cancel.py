@@ -47,16 +47,20 @@ def command(run: str, no_wait: bool, as_json: bool) -> None:
 def _cancel(home: "Home", run: "Run", *, wait: bool) -> "LiveRun":
     from isocenter.audit import AuditTrail, current_actor
     from isocenter.domain.audit_event import AuditEvent
-    from isocenter.pipelines.live_run import backend_of, look, newest_handle
+    from isocenter.domain.run import JobState, JobStatus
+    from isocenter.pipelines.live_run import LiveRun, backend_of, look, newest_handle
     from isocenter.registry.runs import RunRecords
     from isocenter.storage.database import open_database
 
     database = open_database(home)
     AuditTrail(home, database).append(AuditEvent(current_actor(), "run.cancel", f"run:{run.id}"))
-    if run.attempts:
-        backend_of(home, run).cancel(newest_handle(run))
+    if not run.attempts:  # no service knows it; a pipeline that is about to submit it looks first
+        ended = JobStatus(JobState.CANCELLED, reason="Cancelled before it was submitted.")
+        RunRecords(database).set_status(run.id, ended)
+        return LiveRun(RunRecords(database).get(run.id), ended)
+    backend_of(home, run).cancel(newest_handle(run))
     live = look(home, run)
-    while wait and run.attempts and not live.status.state.is_final:
+    while wait and not live.status.state.is_final:
         time.sleep(_POLL_S)
         live = look(home, run)
     if live.status.state.is_final:
