@@ -1,4 +1,4 @@
-"""A job whose target, or whose own machine, fails on the way: what is recorded, and what the same call does."""
+"""A job whose target, or own machine, fails on the way: what is recorded, and what the same call does."""
 
 import subprocess
 import sys
