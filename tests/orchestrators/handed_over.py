@@ -102,7 +102,8 @@ def check_runs_and_is_taken_up(
 
 def audited(store: Path, action: str) -> list[dict[str, Any]]:
     """The audit records of one kind, the newest first."""
-    return [each for each in run_json(store, ["audit", "list"]) if each["action"] == action]
+    found: list[dict[str, Any]] = run_json(store, ["audit", "list", "--action", action])
+    return found
 
 
 def check_what_left_is_in_the_trail(store: Path, execution: dict[str, Any], target: str) -> None:
