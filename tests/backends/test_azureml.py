@@ -663,7 +663,7 @@ def test_server_is_killed_and_comes_back(
         backend = backend_for(target)
         submission = backend.plan(program(source), new_run_id())
         handle = backend.submit(submission)
-        lines = backend.logs(handle, follow=True)
+        lines = PatientBackend(backend).logs(handle, follow=True)
         assert next(lines) == "first"
         os.kill(printed["pid"], how)
     assert backend.status(handle).state is JobState.UNKNOWN

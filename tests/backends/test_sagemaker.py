@@ -587,7 +587,7 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(
     )
     submission = backend.plan(program(source), new_run_id())
     handle = backend.submit(submission)
-    lines = backend.logs(handle, follow=True)
+    lines = PatientBackend(backend).logs(handle, follow=True)
     assert next(lines) == "first"
     server.kill()
     server.wait()
