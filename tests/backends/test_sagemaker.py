@@ -504,6 +504,8 @@ def test_wrong_credentials(
 ) -> None:
     no_credentials.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONG")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    address = target.endpoints["aws"]
+    post(address, "/emulator/faults", status=401, header="authorization: .*=AKIAWRONG/", times=2)
     backend = standing(target)
     submission = backend.plan(program("print(1)"), new_run_id())
     with pytest.raises(EnvironmentFaultError) as caught:
