@@ -490,6 +490,23 @@ def test_the_verb(tmp_path: Path, isocenter_cli: Callable[..., "subprocess.Compl
         time.sleep(0.05)
 
 
+ALONE = """
+from isocenter.emulators.aws import moto_child
+moto_child._ALONE_S = 1.0
+moto_child.main()
+"""
+
+
+def test_a_moto_that_nobody_takes_over_ends(tmp_path: Path) -> None:
+    """As after a kill of the emulator, with a second in place of ten minutes."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    state = tmp_path / "moto.json"
+    state.write_text(json.dumps({"address": "", "front": gone.pid}))
+    moto = subprocess.Popen([sys.executable, "-c", ALONE, "0", str(state)], stderr=subprocess.DEVNULL)
+    assert moto.wait(timeout=60) == 0
+
+
 def answers(address: str) -> bool:
     try:
         urlopen(address, timeout=5).close()
