@@ -87,7 +87,11 @@ class HandingOver:
         orchestrator = load_orchestrator(compiled.format, descriptor)
         parameters = {DATASET: dataset.removeprefix("sha256:"), EXECUTION: execution.id}
         return records.submitted(
-            execution, patiently(lambda: orchestrator.submit(compiled, parameters, execution.id))
+            execution,
+            patiently(
+                lambda: orchestrator.submit(compiled, parameters, execution.id),
+                say=self.pipeline.launcher.observer.outage,
+            ),
         )
 
     def _audit(self, execution: PipelineExecution) -> None:
