@@ -42,7 +42,7 @@ DATA ?=
 LABELS ?=
 CLASSES ?= normal,pneumonia
 
-# make image: which one, on which base, and where to push it.
+# make image: which one, on which base (a Debian 12; the default needs Docker Hub), and where to push it.
 IMAGE ?= training
 VARIANT ?= cpu
 BASE ?=

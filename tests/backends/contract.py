@@ -198,9 +198,26 @@ class BackendContract:
             JobHandle(backend.name, GOLDEN_RUN, "../../../etc"),
             JobHandle(backend.name, new_run_id(), "no-such-job"),
         ):
-            assert backend.status(handle).state is JobState.UNKNOWN
+            status = backend.status(handle)
+            assert (status.state, status.missing) == (JobState.UNKNOWN, False)
             assert list(backend.logs(handle, follow=True)) == []
             backend.cancel(handle)
+
+    def lost(self, handle: JobHandle) -> JobHandle:
+        """A handle as ``submit`` gives it, of a job that the service doesn't have."""
+        other = new_run_id()
+        name = handle.external_id.replace(handle.run, other).replace(handle.run.lower(), other.lower())
+        return JobHandle(handle.backend, other, name)
+
+    def test_a_job_that_the_service_has_no_more(self, backend: Backend, program: Program) -> None:
+        handle = backend.submit(backend.plan(program("print('done')"), new_run_id()))
+        wait(backend, handle)
+        lost = self.lost(handle)
+        status = backend.status(lost)
+        assert (status.state, status.missing) == (JobState.UNKNOWN, True)
+        assert "has no job" in str(status.reason)
+        assert list(backend.logs(lost, follow=True)) == []
+        backend.cancel(lost)
 
     def test_logs_follow_a_running_job(self, backend: Backend, program: Program, marks: Path) -> None:
         source = (

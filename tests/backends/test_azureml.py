@@ -628,9 +628,7 @@ def test_job_goes_to_no_workspace_that_is_not_as_deployed(
         return
     with pytest.raises(PolicyError, match=said):
         backend.submit(submission)
-    assert backend.status(JobHandle("azureml", submission.run, job_name(submission.run, 1))) == JobStatus(
-        JobState.UNKNOWN
-    )
+    assert backend.status(JobHandle("azureml", submission.run, job_name(submission.run, 1))).missing
 
 
 def test_nobody_answers(program: Program) -> None:
@@ -663,7 +661,7 @@ def test_server_is_killed_and_comes_back(
         backend = backend_for(target)
         submission = backend.plan(program(source), new_run_id())
         handle = backend.submit(submission)
-        lines = backend.logs(handle, follow=True)
+        lines = PatientBackend(backend).logs(handle, follow=True)
         assert next(lines) == "first"
         os.kill(printed["pid"], how)
     assert backend.status(handle).state is JobState.UNKNOWN

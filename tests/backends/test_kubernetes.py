@@ -647,7 +647,7 @@ class TestCredentials:
             backend.submit(backend.plan(program("print(1)"), new_run_id()))
         assert not isinstance(caught.value, TransientFaultError)
         handle = JobHandle("kubernetes", GOLDEN_RUN, f"job/isocenter-{GOLDEN_RUN.lower()}-1")
-        assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+        assert backend.status(handle).state is JobState.UNKNOWN
 
     def test_no_such_context(self, with_token: Callable[[str], KubernetesBackend]) -> None:
         with_token("emulated")
@@ -824,7 +824,7 @@ def test_a_job_that_somebody_deleted_is_unknown(
         client.BatchV1Api(api).delete_namespaced_job(name, "isocenter")
         with pytest.raises(client.exceptions.ApiException, match="404"):
             client.CoreV1Api(api).read_namespaced_service(name, "isocenter")
-    assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+    assert backend.status(handle).missing
     assert list(backend.logs(handle, follow=True)) == []
 
 
@@ -841,11 +841,11 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(tmp_path: Path, marks
     with emulated_process(store) as (process, place):
         backend = backend_for(place, trainer=False)
         handle = backend.submit(backend.plan(program(source), new_run_id()))
-        lines = backend.logs(handle, follow=True)
+        lines = PatientBackend(backend).logs(handle, follow=True)
         seen = [next(lines) for _ in range(3)]
         process.kill()
         process.wait()
-        assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+        assert backend.status(handle).state is JobState.UNKNOWN
         (marks / "go").touch()
     with emulated_process(store) as (_, again):
         assert again.endpoints["onprem"] == place.endpoints["onprem"]

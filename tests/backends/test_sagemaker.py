@@ -504,6 +504,8 @@ def test_wrong_credentials(
 ) -> None:
     no_credentials.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONG")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    address = target.endpoints["aws"]
+    post(address, "/emulator/faults", status=401, header="authorization: .*=AKIAWRONG/", times=2)
     backend = standing(target)
     submission = backend.plan(program("print(1)"), new_run_id())
     with pytest.raises(EnvironmentFaultError) as caught:
@@ -587,7 +589,7 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(
     )
     submission = backend.plan(program(source), new_run_id())
     handle = backend.submit(submission)
-    lines = backend.logs(handle, follow=True)
+    lines = PatientBackend(backend).logs(handle, follow=True)
     assert next(lines) == "first"
     server.kill()
     server.wait()

@@ -158,6 +158,9 @@ class TestVertexBackend(BackendContract):
     def reads_storage(self, request: pytest.FixtureRequest) -> None:
         self.target = request.getfixturevalue("target") if "backend" in request.fixturenames else None
 
+    def lost(self, handle: JobHandle) -> JobHandle:
+        return replace(handle, external_id=f"{handle.external_id.rpartition('/')[0]}/1")
+
     def files_of(self, artifact: Artifact) -> dict[str, bytes]:
         assert self.target is not None
         files, root = target_files(self.target, artifact.uri), artifact.uri.removeprefix("gs://")
@@ -641,7 +644,7 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(
         )
         submission = backend.plan(program(source), new_run_id())
         handle = backend.submit(submission)
-        lines = backend.logs(handle, follow=True)
+        lines = PatientBackend(backend).logs(handle, follow=True)
         assert next(lines) == "first"
         os.kill(began.pid, signal.SIGKILL)
         os.waitpid(began.pid, 0)

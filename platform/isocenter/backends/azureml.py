@@ -18,13 +18,21 @@ from isocenter.backends.azureml_faults import explained
 from isocenter.backends.azureml_log import JobLog, log_tail
 from isocenter.backends.azureml_request import attempt_outputs, command_job, job_name, output_uri
 from isocenter.backends.base import Capability
+from isocenter.backends.following import Following, Look
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import InputError, IsocenterError, JobFailedError, PolicyError, TransientFaultError
+from isocenter.errors import (
+    InputError,
+    IsocenterError,
+    JobFailedError,
+    NotFoundError,
+    PolicyError,
+    TransientFaultError,
+)
 from isocenter.home import Home
 from isocenter.targets.file_system import target_files
 
@@ -51,8 +59,6 @@ _LOG_NAMED = re.compile(r"log file '([^']+)'")
 _READ_S = 60.0
 _SHORTEST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 5.0
-# A log that can't be read for so long is given up; the job's state is asked for elsewhere.
-_BLIND_S = 600.0
 
 
 class AzureMLBackend:
@@ -95,21 +101,20 @@ class AzureMLBackend:
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the job is; UNKNOWN also while Azure can't be asked."""
         try:
-            found = self._job(handle)
-            return JobStatus(JobState.UNKNOWN) if found is None else self._status(found)
-        except IsocenterError:
-            return JobStatus(JobState.UNKNOWN)
+            name = self._name(handle)
+            if name is None:
+                return JobStatus(JobState.UNKNOWN)
+            found = self._find(name)
+            return no_such_job(self._descriptor.name, name) if found is None else self._status(found)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
-        """What the container wrote (that of rank 0); with ``follow``, faults on the way are waited out."""
+        """What the container wrote (that of rank 0)."""
         name = self._name(handle)
         if name is None:
-            return
-        if follow:
-            yield from self._follow(name)
-        elif self._find(name) is not None:
-            with self._asking("read the log"):
-                yield from JobLog().new_lines(self._details(name), is_last=True)
+            return iter(())
+        return Following(self._follow(name)) if follow else self._lines(name)
 
     def cancel(self, handle: JobHandle) -> None:
         """Ask Azure ML to cancel the job: SIGTERM, then some seconds."""
@@ -214,8 +219,13 @@ class AzureMLBackend:
             return JobStatus(JobState.FAILED, reason="Stopped at its time limit.")
         return JobStatus(state, reason="Stopped on request.")
 
-    def _follow(self, name: str) -> Iterator[str]:
-        log, wait, seen = JobLog(), _SHORTEST_WAIT_S, time.monotonic()
+    def _lines(self, name: str) -> Iterator[str]:
+        if self._find(name) is not None:
+            with self._asking("read the log"):
+                yield from JobLog().new_lines(self._details(name), is_last=True)
+
+    def _follow(self, name: str) -> Iterator[Look]:
+        log, wait = JobLog(), _SHORTEST_WAIT_S
         longest = _SHORTEST_WAIT_S * 4 if self._descriptor.emulated else _LONGEST_WAIT_S
         if not self._is_there(name):
             return
@@ -228,9 +238,11 @@ class AzureMLBackend:
                     for line in log.new_lines(details, is_last=over):
                         came = True
                         yield line
-                seen = time.monotonic()
-            except TransientFaultError:
-                over = time.monotonic() - seen > _BLIND_S
+                yield None
+            except TransientFaultError as fault:
+                yield fault
+            except NotFoundError:
+                over = not self._is_there(name)
             if over:
                 return
             wait = _SHORTEST_WAIT_S if came else min(wait * 1.5, longest)

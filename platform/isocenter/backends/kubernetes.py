@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.following import Following
 from isocenter.backends.job_environment import contract_environment
 from isocenter.backends.kubernetes_api import Cluster, ConflictError, Object
 from isocenter.backends.kubernetes_log import JobLog
@@ -23,10 +24,16 @@ from isocenter.backends.kubernetes_state import CANCELLED_ANNOTATION, observed, 
 from isocenter.backends.place import described, job_labels, run_uri
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import EnvironmentFaultError, InputError, JobFailedError, TransientFaultError
+from isocenter.errors import (
+    EnvironmentFaultError,
+    InputError,
+    IsocenterError,
+    JobFailedError,
+    TransientFaultError,
+)
 from isocenter.home import Home
 from isocenter.targets.file_system import target_files
 
@@ -128,8 +135,8 @@ class KubernetesBackend:
             return JobStatus(JobState.UNKNOWN)
         try:
             return self._status(attempt)
-        except (EnvironmentFaultError, InputError):
-            return JobStatus(JobState.UNKNOWN)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
         """What the first of the job's pods wrote; then, of others that failed."""
@@ -137,12 +144,12 @@ class KubernetesBackend:
         if attempt is None:
             return iter(())
 
-        def has_ended() -> bool:  # UNKNOWN: there is no such job
-            state = self._status(attempt).state
-            return state.is_final or state is JobState.UNKNOWN
+        def has_ended() -> bool:
+            status = self._status(attempt)
+            return status.state.is_final or status.missing
 
         log = JobLog(self._cluster, lambda: self._pods(attempt), has_ended)
-        return log.follow() if follow else log.read()
+        return Following(log.follow()) if follow else log.read()
 
     def cancel(self, handle: JobHandle) -> None:
         """Suspend the job: Kubernetes sends its pods SIGTERM and, after their grace time, SIGKILL."""
@@ -269,7 +276,7 @@ class KubernetesBackend:
     def _status(self, attempt: _Attempt, owner: Object | None = None) -> JobStatus:
         owner = owner or self._cluster.get(attempt.kind, attempt.name)
         if owner is None:
-            return JobStatus(JobState.UNKNOWN)
+            return no_such_job(self._descriptor.name, attempt.name)
         job = owner if attempt.kind == "Job" else self._cluster.get("Job", attempt.job)
         if told := settled(owner, job):
             return told

@@ -7,22 +7,23 @@ gives a CustomJob its own number, so there is no name that could be taken only o
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from filelock import FileLock
 
 from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.following import Following
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described, run_uri
 from isocenter.backends.vertex_faults import explained
 from isocenter.backends.vertex_log import JobLog
 from isocenter.backends.vertex_request import custom_job, location_of, project_of
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import InputError, IsocenterError, JobFailedError, TransientFaultError
+from isocenter.errors import InputError, IsocenterError, JobFailedError, NotFoundError, TransientFaultError
 from isocenter.home import Home
 
 if TYPE_CHECKING:
@@ -108,15 +109,17 @@ class VertexBackend:
             with explained("look at the job", self._target):
                 job = self._client.get_custom_job(name=handle.external_id, timeout=self._timeout_s)
             return self._status(handle, job)
-        except IsocenterError:
-            return JobStatus(JobState.UNKNOWN)
+        except NotFoundError:
+            return no_such_job(self._target, handle.external_id)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
         """Standard output and error of all replicas, from Cloud Logging."""
-        if not self._is_mine(handle) or (follow and self.status(handle).state is JobState.UNKNOWN):
+        if not self._is_mine(handle):
             return iter(())
         log = self._log(handle)
-        return log.follow(lambda: self.status(handle).state.is_final) if follow else log.lines()
+        return Following(log.follow(partial(self._is_over, handle))) if follow else log.lines()
 
     def cancel(self, handle: JobHandle) -> None:
         """Ask Vertex AI to stop the job: SIGTERM to its containers, then SIGKILL."""
@@ -139,6 +142,10 @@ class VertexBackend:
             raise JobFailedError(f"Run {handle.run} is {status.state.value}; it has no outputs.")
         found = (self._artifact(handle.run, kind) for kind in ("model", "output"))
         return [artifact for artifact in found if artifact is not None]
+
+    def _is_over(self, handle: JobHandle) -> bool:
+        status = self.status(handle)
+        return status.state.is_final or status.missing
 
     @property
     def _target(self) -> str:

@@ -87,7 +87,10 @@ class HandingOver:
         parameters = {DATASET: dataset.removeprefix("sha256:"), EXECUTION: execution.id}
         self.pipeline.records.trail.check()
         try:
-            found = patiently(lambda: orchestrator.submit(compiled, parameters, execution.id))
+            found = patiently(
+                lambda: orchestrator.submit(compiled, parameters, execution.id),
+                say=self.pipeline.launcher.observer.outage,
+            )
         except IsocenterError as error:
             self._audit(execution, Outcome.FAILURE, error=error.code)
             raise

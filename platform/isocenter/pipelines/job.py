@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.audit import current_actor
 from isocenter.backends import Backend
+from isocenter.backends.outage import DEADLINE_S, Outage
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
-_LONGEST_UNKNOWN_S = 600.0
+_MISSING_GRACE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,12 @@ class JobLauncher:
         try:
             for line in self.backend.logs(handle, follow=True):
                 self._tell(step, line)
-            return await_end(self.backend, handle)
+            return await_end(self.backend, handle, say=self.observer.outage)
         except KeyboardInterrupt:
             self.observer.job_stopping(step)
             self.backend.cancel(handle)
-            self.records.runs.set_status(handle.run, await_end(self.backend, handle))
+            status = await_end(self.backend, handle, say=self.observer.outage)
+            self.records.runs.set_status(handle.run, status)
             raise
 
     def _tell(self, step: str, line: str) -> None:
@@ -211,25 +213,36 @@ class JobLauncher:
             self.observer.progress(step, event)
 
 
-def await_end(backend: Backend, handle: JobHandle) -> JobStatus:
-    """How the job ended, once it has.
+def await_end(
+    backend: Backend, handle: JobHandle, *, say: Callable[[str], None] = lambda sentence: None
+) -> JobStatus:
+    """How the job ended, once it has; one that the service has no more has failed, and is ``missing``.
+
+    Args:
+        backend: that has the job.
+        handle: of the job; it was submitted.
+        say: see :class:`~isocenter.backends.outage.Outage`.
 
     Raises:
         EnvironmentFaultError: the backend could not tell for ten minutes where the job is.
     """
-    wait, last_seen = _SHORTEST_WAIT_S, time.monotonic()
+    wait, outage, missing_since = _SHORTEST_WAIT_S, Outage(say), float("inf")
     while True:
         status = backend.status(handle)
-        if status.state.is_final:
-            return status
-        if status.state is not JobState.UNKNOWN:
-            last_seen = time.monotonic()
-        elif time.monotonic() - last_seen > _LONGEST_UNKNOWN_S:
+        if status.state is not JobState.UNKNOWN or status.missing:
+            outage.ended()
+        elif not outage.met(status.reason or f"The backend {backend.name!r} can't tell where the job is."):
             raise EnvironmentFaultError(
-                f"The backend {backend.name!r} could not tell for"
-                f" {_LONGEST_UNKNOWN_S / 60:.0f} minutes where run {handle.run} is.",
+                f"Where run {handle.run} is could not be told for {DEADLINE_S / 60:.0f} minutes."
+                f" {status.reason or ''}".rstrip(),
                 hint="The same command again looks for it.",
             )
+        if status.state.is_final:
+            return status
+        # A service may be late in knowing what it accepted.
+        missing_since = min(missing_since, time.monotonic()) if status.missing else float("inf")
+        if time.monotonic() - missing_since > _MISSING_GRACE_S:
+            return replace(status, state=JobState.FAILED)
         time.sleep(wait)
         wait = min(wait * 1.5, _LONGEST_WAIT_S)
 
@@ -256,6 +269,10 @@ def _failure(step: str, run: RunId, status: JobStatus) -> IsocenterError:
     kind = next((kind for kind in kinds if kind.exit_code == status.exit_code), JobFailedError)
     # What the user gave, or what was changed, stays as it is: the same command would end in the same way.
     again = "" if kind in (InputError, IntegrityError) else " The same command again continues."
+    if status.missing:
+        return JobFailedError(
+            f"The {step} job is lost. {status.reason}", hint="The same command again has it done anew."
+        )
     return kind(
         f"The {step} job failed. {status.reason or 'It gave no reason.'}",
         hint=f"`isocenter run logs {run}` shows its log.{again}",

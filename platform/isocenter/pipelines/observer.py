@@ -28,6 +28,9 @@ class Observer(Protocol):
     def job_stopping(self, step: str) -> None:
         """The job was asked to stop at a checkpoint."""
 
+    def outage(self, said: str) -> None:
+        """The service can't be asked, or can be again: a sentence, at first and then each minute."""
+
 
 class Silent:
     """An observer that looks away."""
@@ -48,4 +51,7 @@ class Silent:
         """See :class:`Observer`."""
 
     def job_stopping(self, step: str) -> None:
+        """See :class:`Observer`."""
+
+    def outage(self, said: str) -> None:
         """See :class:`Observer`."""

@@ -37,6 +37,10 @@ class LineObserver:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         _say(f"Stopping {step!r} at a checkpoint. Ctrl-C again leaves at once; it then stops by itself.")
 
+    def outage(self, said: str) -> None:
+        """See :class:`isocenter.pipelines.observer.Observer`."""
+        _say(said)
+
 
 def _say(line: str) -> None:
     click.echo(line, err=True)

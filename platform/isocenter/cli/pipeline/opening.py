@@ -29,7 +29,7 @@ def open_pipeline(
     from isocenter.pipelines.training import TrainingPipeline
 
     records = open_records(home)
-    backend = PatientBackend(load_backend(place.backend, home, place.settings))
+    backend = PatientBackend(load_backend(place.backend, home, place.settings), say=observer.outage)
     launcher = JobLauncher(backend, place.name, records, observer, place.descriptor)
     return TrainingPipeline(request, records, launcher, observer)
 

@@ -98,6 +98,10 @@ class TerminalObserver:
             f"Stopping {step!r} at a checkpoint. Ctrl-C again leaves at once; it then stops by itself."
         )
 
+    def outage(self, said: str) -> None:
+        """See :class:`isocenter.pipelines.observer.Observer`."""
+        self._console.print(escape(said), highlight=False)
+
 
 def _figures(event: Mapping[str, Any]) -> str:
     parts = []
