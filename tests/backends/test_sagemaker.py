@@ -20,6 +20,7 @@ from isocenter.backends.patient import PatientBackend
 from isocenter.backends.sagemaker import SageMakerBackend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, PolicyError, TransientFaultError
 from isocenter.home import Home
@@ -136,6 +137,15 @@ class TestSageMakerBackend(BackendContract):
     @pytest.fixture
     def program(self, program: Program) -> Program:
         return program
+
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """Each field of the request as DescribeTrainingJob and ListTags show it."""
+        assert self.target is not None
+        client = aws_client(self.target, "sagemaker")
+        job = client.describe_training_job(TrainingJobName=handle.external_id)
+        tags = client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+        job["Tags"] = sorted(tags, key=lambda tag: str(tag["Key"]))
+        return {field: job[field] for field in submission.request}
 
     @pytest.fixture
     def job(self) -> TrainingJob:
