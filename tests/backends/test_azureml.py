@@ -387,6 +387,12 @@ def rest(target: DeploymentDescriptor, path: str) -> dict[str, Any]:
 
 REFUSED: Mapping[str, tuple[TrainingJob, str]] = {
     "tag": (replace(JOB, image="registry/training:1.0"), "digest"),
+    "count that nobody sells": (
+        replace(JOB, compute=Compute(gpu="a100-80", gpu_count=3)),
+        "Nearest that it sells: a100-80 x 2, a100-80 x 4, ",
+    ),
+    "longer than any service": (replace(JOB, compute=Compute(max_runtime_s=8 * 86_400)), "a week"),
+    "no time at all": (replace(JOB, compute=Compute(max_runtime_s=0)), "1 s to a week"),
     "gpu that no cloud has": (replace(JOB, compute=Compute(gpu="v9", gpu_count=1)), "Nearest"),
     "gpu that Azure lacks": (replace(JOB, compute=Compute(gpu="l4", gpu_count=1)), "Nearest: a10"),
     "gpu that is not on offer": (replace(JOB, compute=Compute("h100", 8)), "a100-80 x 4"),
