@@ -64,6 +64,6 @@ def parse_max_runtime(text: str) -> int:
     if seconds > LONGEST_RUNTIME_S:
         raise InputError(
             f"--max-runtime {text}: a job may run for a week at most (the rule ISO_JOB_007).",
-            hint="At most 7d. The same command again continues a longer training from its checkpoint.",
+            hint="At most 7d. A longer training goes on from its checkpoint by the same command.",
         )
     return seconds
