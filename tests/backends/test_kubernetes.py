@@ -19,6 +19,7 @@ from isocenter.backends.kubernetes import KubernetesBackend
 from isocenter.backends.patient import PatientBackend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, PolicyError, TransientFaultError
 from isocenter.home import Home
@@ -151,6 +152,25 @@ class Contract(BackendContract):
     def program(self) -> Program:
         return program
 
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """The objects as the API server has them, each field of ours by itself: a server adds its own."""
+        assert isinstance(backend, KubernetesBackend)
+        form = "with_trainer" if self.trainer else "without_trainer"
+        found: dict[str, Any] = {}
+        for part, planned in submission.request[form].items():
+            stored = backend._cluster.get(planned["kind"], planned["metadata"]["name"])
+            assert stored is not None
+            for kind in ("labels", "annotations"):
+                if kind in stored["metadata"]:
+                    found[f"{form}/{part}/metadata/{kind}"] = stored["metadata"][kind]
+            found |= {
+                f"{form}/{part}/{path}": value
+                for path, value in leaves(stored).items()
+                if path in leaves(planned)
+            }
+            assert leaves(planned).keys() <= leaves(stored).keys()
+        return found
+
     @pytest.fixture
     def job(self) -> TrainingJob:
         return TrainingJob(
@@ -183,6 +203,16 @@ class Contract(BackendContract):
         files = target_files(self.target, artifact.uri)
         root = artifact.uri.removeprefix("s3://")
         return {found.removeprefix(f"{root}/"): files.cat_file(found) for found in sorted(files.find(root))}
+
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Path -> each value that holds no other."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = {}
+    for key, item in inner:
+        if "/" not in str(key):  # labels and annotations are compared whole
+            found |= leaves(item, f"{path}/{key}".lstrip("/"))
+    return found if inner else {path: value}
 
 
 class TestPlainJobs(Contract):
@@ -301,7 +331,7 @@ class TestHonoured:
 
     def test_pods_find_the_first(self, request_: Mapping[str, Any], trainer: bool) -> None:
         variables = variables_of(request_, trainer)
-        name = f"isocenter-{GOLDEN_RUN.lower()}"
+        name = f"isocenter-{GOLDEN_RUN.lower()}-1"
         first = f"{name}-node-0-0.{name}" if trainer else f"{name}-0.{name}"
         assert variables["MASTER_ADDR"] == first
         assert variables["WORLD_SIZE"] == "2"

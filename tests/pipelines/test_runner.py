@@ -49,7 +49,7 @@ class Notes(Silent):
     def progress(self, step: str, event: Mapping[str, Any]) -> None:
         self.events.append(event)
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_found(self, step: str, run: RunId, *, resumed: bool, cost: str = "") -> None:
         self.told.append(f"{'resumed' if resumed else 'new'} {step}")
 
     def job_stopping(self, step: str) -> None:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from isocenter.backends.azureml_client import open_client
 from isocenter.backends.azureml_faults import explained
 from isocenter.backends.azureml_log import JobLog, log_tail
-from isocenter.backends.azureml_request import attempt_outputs, command_job, job_name, output_uri
+from isocenter.backends.azureml_request import (
+    REQUEST_DIGEST,
+    attempt_outputs,
+    command_job,
+    job_name,
+    output_uri,
+)
 from isocenter.backends.base import Capability
 from isocenter.backends.following import Following, Look
 from isocenter.backends.job_log import reason_in
@@ -52,8 +58,6 @@ _STATES = {
         JobState.PENDING,
     ),
 }
-# Under this tag a job keeps the digest of its submission: how a job is known again.
-_SUBMISSION_TAG = "isocenter-submission"
 _EXIT_CODE = re.compile(r"(?:exited with (?:status )?code|exit_codes?:?)\s*(-?\d+)")
 _LOG_NAMED = re.compile(r"log file '([^']+)'")
 _READ_S = 60.0
@@ -174,11 +178,7 @@ class AzureMLBackend:
     def _create(self, submission: Submission, number: int) -> None:
         request, run = submission.request, submission.run
         self._check_workspace(request["workspace"]["must_have"])
-        job = {
-            **request["job"],
-            "name": job_name(run, number),
-            "tags": {**request["job"]["tags"], _SUBMISSION_TAG: submission.digest},
-        }
+        job = {**request["job"], "name": job_name(run, number)}
         if number > 1:
             job["outputs"] = attempt_outputs(self._descriptor, self._settings, run, number)
         with self._asking("start the job"):
@@ -287,7 +287,7 @@ def _ran_out_of_time(found: Any, details: Any) -> bool:
 
 
 def _refuse_other(found: Any, submission: Submission) -> None:
-    if (found.tags or {}).get(_SUBMISSION_TAG) != submission.digest:
+    if (found.tags or {}).get(REQUEST_DIGEST) != submission.request["job"]["tags"][REQUEST_DIGEST]:
         raise InputError(
             f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
         )

@@ -17,11 +17,12 @@ from isocenter.backends.following import Following
 from isocenter.backends.job_environment import contract_environment
 from isocenter.backends.kubernetes_api import Cluster, ConflictError, Object
 from isocenter.backends.kubernetes_log import JobLog
-from isocenter.backends.kubernetes_manifests import JobFrame, numbered, plain_job, train_job
+from isocenter.backends.kubernetes_manifests import JobFrame, plain_job, renamed, train_job
 from isocenter.backends.kubernetes_placement import place
 from isocenter.backends.kubernetes_pod import PodRequest, image_of, pod_template
 from isocenter.backends.kubernetes_state import CANCELLED_ANNOTATION, observed, settled
 from isocenter.backends.place import described, job_labels, run_uri
+from isocenter.backends.request_mark import request_mark
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
@@ -81,7 +82,7 @@ class KubernetesBackend:
         self._namespace: str = self._settings.get("namespace") or self._descriptor.workspace or _NAMESPACE
 
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
-        """The objects of a first attempt; further ones differ by the number behind their names.
+        """The objects of the first attempt; further ones differ by the number at the end of their names.
 
         ``with_trainer`` and ``without_trainer`` each hold ``job`` and what it needs (``support``); submit
         sends those that the cluster can take.
@@ -89,7 +90,7 @@ class KubernetesBackend:
         refuse_unsupported(job, self.name, self.capabilities)
         labels = job_labels(self._descriptor, run, job.labels)
         frame = JobFrame(
-            name=_base(run),
+            name=_name(run, 1),
             labels=labels,
             nodes=job.compute.nodes,
             gpus=job.compute.gpu_count,
@@ -104,6 +105,9 @@ class KubernetesBackend:
         if self._settings.get("trainer") is not False:
             template = self._template(job, run, labels, uris, frame.trainjob_master)
             forms["with_trainer"] = train_job(frame, template)
+        mark = request_mark(forms, run)
+        for form in forms.values():
+            form["job"]["metadata"].setdefault("annotations", {})[_SUBMISSION_ANNOTATION] = mark
         request = {
             "job": job.name,
             "namespace": self._namespace,
@@ -210,11 +214,9 @@ class KubernetesBackend:
 
     def _start(self, submission: Submission, number: int) -> JobHandle:
         form = self._form(submission)
-        name = submission.request["name"]
-        objects = {part: numbered(manifest, name, number) for part, manifest in form.items()}
+        first, name = submission.request["name"], _name(submission.run, number)
+        objects = {part: renamed(manifest, first, name) for part, manifest in form.items()}
         job = objects["job"]
-        notes = job["metadata"].setdefault("annotations", {})
-        notes[_SUBMISSION_ANNOTATION] = submission.digest
         if support := objects.get("support"):
             self._make(support)
         try:
@@ -251,7 +253,7 @@ class KubernetesBackend:
         planned = submission.request.get(part, {}).get("support")
         if planned is None:
             return
-        support = numbered(planned, submission.request["name"], attempt.number)
+        support = renamed(planned, submission.request["name"], _name(submission.run, attempt.number))
         found = self._cluster.get(support["kind"], support["metadata"]["name"])
         if found is None:
             self._make(support)
@@ -320,6 +322,10 @@ def _base(run: RunId) -> str:
     return f"isocenter-{run.lower()}"
 
 
+def _name(run: RunId, attempt: int) -> str:
+    return f"{_base(run)}-{attempt}"
+
+
 def _belongs(name: str, run: RunId) -> bool:
     return re.fullmatch(rf"{_base(run)}-[1-9]\d*", name) is not None
 
@@ -343,7 +349,9 @@ def _attempt(handle: JobHandle) -> _Attempt | None:
 
 def _refuse_other(owner: Object, submission: Submission) -> None:
     known = owner["metadata"].get("annotations", {}).get(_SUBMISSION_ANNOTATION)
-    if known != submission.digest:
+    request = submission.request
+    form = request.get("without_trainer") or request["with_trainer"]
+    if known != form["job"]["metadata"]["annotations"][_SUBMISSION_ANNOTATION]:
         raise InputError(
             f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
         )

@@ -57,7 +57,7 @@ def _translate(error: BaseException) -> IsocenterError:
 def _show(failure: IsocenterError) -> None:
     if "--json" in sys.argv:
         body = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        click.echo(json.dumps({"error": body}))
+        click.echo(json.dumps({"error": body, **failure.facts}))
         return
     click.echo(click.style("Error: ", fg="red", bold=True) + failure.message, err=True)
     if failure.hint:

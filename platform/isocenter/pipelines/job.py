@@ -126,12 +126,21 @@ class JobLauncher:
             self._refuse_cancelled(step, run)
         with self._end_told(run):
             handle = self._submit(submission)
-        self.observer.job_found(step, run, resumed=bool(record.attempts))
+        cost = self._cost(job)  # once it runs: the job waits for no list of prices
+        self.observer.job_found(step, run, resumed=bool(record.attempts), cost=cost)
         status = self._watch(step, handle)
         if status.state is not JobState.SUCCEEDED:
             self.records.runs.set_status(run, status)
             raise _failure(step, run, status)
         return self.backend.outputs(handle)
+
+    def _cost(self, job: TrainingJob) -> str:
+        if self.descriptor is None:
+            return ""
+        from isocenter.backends.cost import estimate_cost
+
+        cost = estimate_cost(self.descriptor, job.compute)
+        return "" if cost is None else cost.sentence
 
     def collect(self, left: Sequence[Artifact], folder: Path) -> Mapping[str, Path]:
         """Directories here with what a job left, by name.

@@ -22,8 +22,11 @@ class Observer(Protocol):
     def progress(self, step: str, event: Mapping[str, Any]) -> None:
         """A step is under way: ``done``, ``total``, ``unit`` and more, as the job reports them."""
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
-        """The step's job goes by this run id; ``resumed`` when an earlier pipeline began it."""
+    def job_found(self, step: str, run: RunId, *, resumed: bool, cost: str = "") -> None:
+        """The step's job goes by this run id; ``resumed`` when an earlier pipeline began it.
+
+        ``cost`` says in words on what it runs and what that may cost, where somebody bills it.
+        """
 
     def job_stopping(self, step: str) -> None:
         """The job was asked to stop at a checkpoint."""
@@ -47,7 +50,7 @@ class Silent:
     def progress(self, step: str, event: Mapping[str, Any]) -> None:
         """See :class:`Observer`."""
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_found(self, step: str, run: RunId, *, resumed: bool, cost: str = "") -> None:
         """See :class:`Observer`."""
 
     def job_stopping(self, step: str) -> None:

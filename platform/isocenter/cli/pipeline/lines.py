@@ -28,10 +28,12 @@ class LineObserver:
     def progress(self, step: str, event: Mapping[str, Any]) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_found(self, step: str, run: RunId, *, resumed: bool, cost: str = "") -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         if resumed:
             _say(f"{step}: going on with run {run}")
+        if cost:
+            _say(f"{step}: run {run} on {cost}")
 
     def job_stopping(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""

@@ -87,10 +87,12 @@ class TerminalObserver:
             figures=escape(_figures(event)),
         )
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_found(self, step: str, run: RunId, *, resumed: bool, cost: str = "") -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         if resumed:
             self._console.print(f"{step}: going on with run {run}", highlight=False)
+        if cost:
+            self._console.print(f"{step}: run {run} on {cost}", highlight=False, markup=False)
 
     def job_stopping(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""

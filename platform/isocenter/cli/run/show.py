@@ -1,5 +1,6 @@
 """``isocenter run show``: one execution of a job."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,9 @@ from isocenter.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from isocenter.domain.artifact import Artifact
+    from isocenter.home import Home
     from isocenter.pipelines.live_run import LiveRun
+    from isocenter.registry.runs import Run
 
 
 @click.command(
@@ -29,7 +32,7 @@ def command(run: str, as_json: bool) -> None:
     home = open_home()
     records = RunRecords(open_database(home))
     live = look(home, records.get(run))
-    body = _as_json(live, records.outputs(live.run.id))
+    body = {**_as_json(live, records.outputs(live.run.id)), "estimated_cost": _cost(home, live.run)}
     if as_json:
         print_json(body)
     else:
@@ -60,6 +63,20 @@ def _as_json(live: "LiveRun", outputs: "tuple[Artifact, ...]") -> dict[str, Any]
     }
 
 
+def _cost(home: "Home", run: "Run") -> dict[str, Any] | None:
+    """What it may cost by today's list prices; None where nobody bills it, or its target is gone."""
+    from isocenter.backends.cost import estimate_cost
+    from isocenter.domain.training_job import Compute
+    from isocenter.errors import InputError
+    from isocenter.targets import find_target
+
+    try:
+        cost = estimate_cost(find_target(home, run.target).descriptor, Compute(**run.job["compute"]))
+    except InputError:  # the target is gone, or offers such machines no more
+        return None
+    return None if cost is None else {**asdict(cost), "sentence": cost.sentence}
+
+
 def _text(moment: Any) -> str | None:
     return None if moment is None else moment.isoformat(timespec="seconds")
 
@@ -71,6 +88,9 @@ def _print(body: dict[str, Any]) -> None:
     print_table(f"Run {body['id']}", ("field", "value"), [(key, body[key]) for key in plain])
     if body["reason"]:
         click.echo(f"Reason: {last_line(body['reason'])}")
+    click.echo(f"Image: {body['job'].get('image') or 'none: the program installed where it ran'}")
+    if body["estimated_cost"]:
+        click.echo(f"Cost: {body['estimated_cost']['sentence']}")
     inputs = [("channel", name, uri) for name, uri in body["job"].get("inputs", {}).items()]
     print_table("Inputs", ("kind", "name", "where"), inputs)
     attempts = [(a["number"], a["started_at"], a["external_id"]) for a in body["attempts"]]
