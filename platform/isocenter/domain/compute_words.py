@@ -43,3 +43,12 @@ def parse_duration(text: str) -> int:
     if not seconds:
         raise InputError(f"{text!r} is no duration.", hint="E.g. 6h, 90m or 1d12h.")
     return seconds
+
+
+def format_duration(seconds: int) -> str:
+    """The inverse of :func:`parse_duration`: ``6h``, ``1d12h``."""
+    words = ""
+    for unit, size in zip("dhms", _SECONDS, strict=True):
+        number, seconds = divmod(seconds, size)
+        words += f"{number}{unit}" if number else ""
+    return words or "0s"

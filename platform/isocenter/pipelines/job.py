@@ -6,11 +6,14 @@ All that is the same for every backend is here, once.
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.backends import Backend
+from isocenter.backends.console import known_as, look_at
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
 from isocenter.domain.submission import Submission
@@ -22,7 +25,8 @@ from isocenter.errors import (
     IsocenterError,
     JobFailedError,
 )
-from isocenter.pipelines.observer import Observer
+from isocenter.pipelines.observer import FoundJob, Observer
+from isocenter.pipelines.pulse import states_told
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.staging import fetch, missing, stage, upload
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
 _LONGEST_UNKNOWN_S = 600.0
+# Between two looks at the state of a job that is followed.
+_LOOK_S, _EMULATED_LOOK_S = 10.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -108,14 +114,16 @@ class JobLauncher:
         to_copy = {} if self.descriptor is None else missing(staged, self.descriptor)
         if self.descriptor is None or to_copy:
             check()
+        asked = replace(staged.job, image=submission.image or staged.job.image)
         record = self.records.runs.create(
-            run, staged.job, self.target, submission.digest, key, backend=self.backend.name
+            run, asked, self.target, submission.digest, key, backend=self.backend.name
         )
         if self.descriptor is not None:
+            self.observer.job_begun(step, run, self.target, copies=bool(to_copy))
             upload(to_copy, self.descriptor)
         handle = self.backend.submit(submission)
-        self.records.runs.add_attempt(run, handle)
-        self.observer.job_found(step, run, resumed=bool(record.attempts))
+        attempt = self.records.runs.add_attempt(run, handle)
+        self.observer.job_found(step, self._found(handle, attempt.number), resumed=bool(record.attempts))
         status = self._watch(step, handle)
         if status.state is not JobState.SUCCEEDED:
             self.records.runs.set_status(run, status)
@@ -145,14 +153,29 @@ class JobLauncher:
         """Follow the job to its end; Ctrl-C stops it at a checkpoint."""
         self.records.runs.set_status(handle.run, JobStatus(JobState.RUNNING))
         try:
-            for line in self.backend.logs(handle, follow=True):
-                self._tell(step, line)
-            return await_end(self.backend, handle)
+            with self._seen(step, handle):
+                for line in self.backend.logs(handle, follow=True):
+                    self._tell(step, line)
+                return await_end(self.backend, handle)
         except KeyboardInterrupt:
             self.observer.job_stopping(step)
             self.backend.cancel(handle)
             self.records.runs.set_status(handle.run, await_end(self.backend, handle))
             raise
+
+    def _found(self, handle: JobHandle, attempt: int) -> FoundJob:
+        if self.descriptor is None:
+            return FoundJob(handle.run, attempt)
+        return FoundJob(handle.run, attempt, known_as(handle), look_at(handle, self.descriptor))
+
+    def _seen(self, step: str, handle: JobHandle) -> AbstractContextManager[None]:
+        """Tells the observer where a job on a target is. One on this machine says enough by its log."""
+        if self.descriptor is None:
+            return nullcontext()
+        every_s = _EMULATED_LOOK_S if self.descriptor.emulated else _LOOK_S
+        return states_told(
+            lambda: self.backend.status(handle), partial(self.observer.job_seen, step), every_s=every_s
+        )
 
     def _tell(self, step: str, line: str) -> None:
         event = structured_event(line)
