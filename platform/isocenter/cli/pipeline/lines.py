@@ -26,7 +26,11 @@ class LineObserver:
         self._clock = clock
         # The state of a job comes from a thread of its own.
         self._lock = threading.Lock()
-        self._begin("")
+        self._step = ""
+        self._begun = self._said = clock()
+        self._state: JobState | None = None
+        self._attempt = 0
+        self._event: Mapping[str, Any] = {}
 
     def step_started(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
@@ -85,9 +89,7 @@ class LineObserver:
     def _begin(self, step: str) -> None:
         self._step = step
         self._begun = self._said = self._clock()
-        self._state: JobState | None = None
-        self._attempt = 0
-        self._event: Mapping[str, Any] = {}
+        self._state, self._attempt, self._event = None, 0, {}
 
     def _now_and_then(self) -> None:
         if self._clock() - self._said >= _EVERY_S:

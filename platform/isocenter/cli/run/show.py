@@ -105,8 +105,8 @@ def _print(body: dict[str, Any]) -> None:
     from isocenter.pipelines.live_run import last_line
 
     plain = ("id", "name", "target", "backend", "state", "exit_code", "created_at", "started_at", "ended_at")
-    rows = [(key, body[key]) for key in plain]
-    print_table(f"Run {body['id']}", ("field", "value"), rows + _asked(body))
+    fields = [(key, body[key]) for key in plain]
+    print_table(f"Run {body['id']}", ("field", "value"), fields + _asked(body))
     if body["reason"]:
         click.echo(f"Reason: {last_line(body['reason'])}")
     inputs = [("channel", name, uri) for name, uri in body["job"].get("inputs", {}).items()]
