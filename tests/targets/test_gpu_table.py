@@ -16,13 +16,17 @@ def machine_type(machine: Machine) -> str:
     return f"`{machine.managed}`" if machine.managed.removeprefix("ml.") == machine.node else "?"
 
 
+def row(size: str, memory_gib: int, cloud: str, machine: Machine) -> str:
+    prices = f"{price(machine.usd_per_hour)} | {price(machine.spot_usd_per_hour)}"
+    return f"| {size} | {memory_gib} GiB | {cloud} | {machine.gpus} | {machine_type(machine)} | {prices} |"
+
+
 def rows() -> list[str]:
-    offers = {cloud: cloud_offer(cloud) for cloud in CLOUDS}
+    offers = [cloud_offer(cloud) for cloud in CLOUDS]
     return [
-        f"| {size} | {offer.gpu[size].memory_gib} GiB | {offer.title} | {machine.gpus} | {machine_type(machine)}"
-        f" | {price(machine.usd_per_hour)} | {price(machine.spot_usd_per_hour)} |"
+        row(size, offer.gpu[size].memory_gib, offer.title, machine)
         for size in GPU_SIZES
-        for offer in offers.values()
+        for offer in offers
         if size in offer.gpu
         for machine in offer.gpu[size].machines
     ]

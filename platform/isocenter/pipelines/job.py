@@ -124,6 +124,8 @@ class JobLauncher:
         handle = self.backend.submit(submission)
         attempt = self.records.runs.add_attempt(run, handle)
         self.observer.job_found(step, self._found(handle, attempt.number), resumed=bool(record.attempts))
+        if self.descriptor is not None and attempt not in record.attempts:
+            self.observer.job_seen(step, JobStatus(JobState.PENDING))
         status = self._watch(step, handle)
         if status.state is not JobState.SUCCEEDED:
             self.records.runs.set_status(run, status)

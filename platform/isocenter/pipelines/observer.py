@@ -47,7 +47,7 @@ class Observer(Protocol):
         """The step's job is there; ``resumed`` when an earlier pipeline began it."""
 
     def job_seen(self, step: str, status: JobStatus) -> None:
-        """Where the job on its target is, now and then, changed or not. Comes from a thread of its own."""
+        """Where the job on its target is, now and then, changed or not. May come from another thread."""
 
     def job_stopping(self, step: str) -> None:
         """The job was asked to stop at a checkpoint."""

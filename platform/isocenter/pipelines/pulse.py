@@ -6,12 +6,16 @@ from contextlib import contextmanager
 
 from isocenter.domain.run import JobStatus
 
+_FIRST_S = 1.0
+
 
 @contextmanager
 def states_told(
     look: Callable[[], JobStatus], told: Callable[[JobStatus], None], *, every_s: float
 ) -> Iterator[None]:
-    """Look at once and then every ``every_s`` seconds, until the ``with`` block or the job ends.
+    """Look after a second and then every ``every_s``, until the ``with`` block or the job ends.
+
+    Not at once: a job that was just sent is pending, and its service is busy with it.
 
     Args:
         look: the state now; must not raise.
@@ -21,14 +25,15 @@ def states_told(
     over = threading.Event()
 
     def watch() -> None:
-        while not over.is_set():
+        wait_s = min(_FIRST_S, every_s)
+        while not over.wait(wait_s):
             status = look()
             if over.is_set():
                 return
             told(status)
             if status.state.is_final:
                 return
-            over.wait(every_s)
+            wait_s = every_s
 
     # A look that hangs must not keep the pipeline from going on.
     threading.Thread(target=watch, name="job state", daemon=True).start()
