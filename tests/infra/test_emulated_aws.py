@@ -1,7 +1,7 @@
 """The way a change goes, for real: terraform with the AWS provider against a moto server.
 
-One story in order, because each apply takes a minute: interrupted, the cloud dies, deployed, looked at,
-changed by hand, tampered with, destroyed.
+One story in order, because each apply takes a minute: the cloud dies, interrupted, deployed to the end,
+looked at, changed by hand, tampered with, destroyed.
 """
 
 import json
@@ -134,6 +134,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     os.kill(pid, signal.SIGKILL)
 
 
+def test_the_cloud_dies_in_the_middle_of_an_apply(place: Place) -> None:
+    process = place.start_deploying(2)
+    os.kill(place.server["pid"], signal.SIGKILL)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 7, err
+    assert "can't be reached" in err
+    assert not place.descriptor.exists()
+
+
 def test_a_stop_in_the_middle_of_an_apply(place: Place) -> None:
     """As a workflow is stopped; Ctrl-C does the same. Terraform ends what it is at, and lets go."""
     process = place.start_deploying(4)
@@ -144,16 +153,8 @@ def test_a_stop_in_the_middle_of_an_apply(place: Place) -> None:
     assert not place.descriptor.exists()
 
 
-def test_the_cloud_dies_in_the_middle_of_an_apply(place: Place) -> None:
-    process = place.start_deploying(2)
-    os.kill(place.server["pid"], signal.SIGKILL)
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 7, err
-    assert "can't be reached" in err
-    assert not place.descriptor.exists()
-
-
 def test_deployed_again_it_ends_whole(place: Place) -> None:
+    """What was made before the stop stays; the rest is made."""
     done = place.run("deploy", "--auto-approve")
     assert done.returncode == 0, done.stderr
     assert "Left out: the emulator can't hold it" in done.stdout
