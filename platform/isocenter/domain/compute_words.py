@@ -67,3 +67,12 @@ def parse_max_runtime(text: str) -> int:
             hint="At most 7d. A longer training goes on from its checkpoint by the same command.",
         )
     return seconds
+
+
+def format_duration(seconds: int) -> str:
+    """The inverse of :func:`parse_duration`: ``6h``, ``1d12h``."""
+    words = ""
+    for unit, size in zip("dhms", _SECONDS, strict=True):
+        number, seconds = divmod(seconds, size)
+        words += f"{number}{unit}" if number else ""
+    return words or "0s"

@@ -6,13 +6,15 @@ All that is the same for every backend is here, once.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.audit import current_actor
 from isocenter.backends import Backend
+from isocenter.backends.console import known_as, look_at
 from isocenter.backends.outage import DEADLINE_S, Outage
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.audit_event import AuditEvent, Outcome
@@ -26,7 +28,8 @@ from isocenter.errors import (
     IsocenterError,
     JobFailedError,
 )
-from isocenter.pipelines.observer import Observer
+from isocenter.pipelines.observer import FoundJob, Observer
+from isocenter.pipelines.pulse import states_told
 from isocenter.pipelines.records import Records
 from isocenter.pipelines.staging import fetch, missing, stage, upload
 from isocenter.registry.runs import Attempt
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 _SHORTEST_WAIT_S = 0.005
 _LONGEST_WAIT_S = 2.0
 _MISSING_GRACE_S = 10.0
+# Between two looks at the state of a job that is followed.
+_LOOK_S, _EMULATED_LOOK_S = 10.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -115,19 +120,24 @@ class JobLauncher:
         to_copy = {} if self.descriptor is None else missing(staged, self.descriptor)
         if self.descriptor is None or to_copy:
             check()
+        asked = replace(staged.job, image=submission.image or staged.job.image)
         record = self.records.runs.create(
-            run, staged.job, self.target, submission.digest, key, backend=self.backend.name
+            run, asked, self.target, submission.digest, key, backend=self.backend.name
         )
         if record.state.is_final:
             self.records.runs.set_status(run, JobStatus(JobState.PENDING))
         if self.descriptor is not None:
+            self.observer.job_begun(step, run, self.target, copies=bool(to_copy))
             with self._end_told(run):
                 upload(to_copy, self.descriptor, self.records.trail)
             self._refuse_cancelled(step, run)
         with self._end_told(run):
-            handle = self._submit(submission)
-        cost = self._cost(job)  # once it runs: the job waits for no list of prices
-        self.observer.job_found(step, run, resumed=bool(record.attempts), cost=cost)
+            handle, attempt = self._submit(submission)
+        # Once it runs: the job waits for no list of prices.
+        found = self._found(handle, attempt.number, self._cost(job))
+        self.observer.job_found(step, found, resumed=bool(record.attempts))
+        if self.descriptor is not None and attempt not in record.attempts:
+            self.observer.job_seen(step, JobStatus(JobState.PENDING))
         status = self._watch(step, handle)
         if status.state is not JobState.SUCCEEDED:
             self.records.runs.set_status(run, status)
@@ -182,7 +192,7 @@ class JobLauncher:
         if seen.state is JobState.CANCELLED:
             raise _failure(step, run, JobStatus(seen.state))
 
-    def _submit(self, submission: Submission) -> JobHandle:
+    def _submit(self, submission: Submission) -> tuple[JobHandle, Attempt]:
         """Start the job, or find it; what was started is in the audit trail, once."""
         details = {"target": self.target, "backend": submission.backend, "request": submission.digest}
 
@@ -199,22 +209,36 @@ class JobLauncher:
             about = f"run:{submission.run}"
             self.records.trail.append(AuditEvent(current_actor(), "run.submit", about, Outcome.FAILURE, told))
             raise
-        self.records.runs.add_attempt(submission.run, handle, record)
-        return handle
+        return handle, self.records.runs.add_attempt(submission.run, handle, record)
 
     def _watch(self, step: str, handle: JobHandle) -> JobStatus:
         """Follow the job to its end; Ctrl-C stops it at a checkpoint."""
         self.records.runs.set_status(handle.run, JobStatus(JobState.RUNNING))
         try:
-            for line in self.backend.logs(handle, follow=True):
-                self._tell(step, line)
-            return await_end(self.backend, handle, say=self.observer.outage)
+            with self._seen(step, handle):
+                for line in self.backend.logs(handle, follow=True):
+                    self._tell(step, line)
+                return await_end(self.backend, handle, say=self.observer.outage)
         except KeyboardInterrupt:
             self.observer.job_stopping(step)
             self.backend.cancel(handle)
             status = await_end(self.backend, handle, say=self.observer.outage)
             self.records.runs.set_status(handle.run, status)
             raise
+
+    def _found(self, handle: JobHandle, attempt: int, cost: str) -> FoundJob:
+        if self.descriptor is None:
+            return FoundJob(handle.run, attempt)
+        return FoundJob(handle.run, attempt, known_as(handle), look_at(handle, self.descriptor), cost)
+
+    def _seen(self, step: str, handle: JobHandle) -> AbstractContextManager[None]:
+        """Tells the observer where a job on a target is. One on this machine says enough by its log."""
+        if self.descriptor is None:
+            return nullcontext()
+        every_s = _EMULATED_LOOK_S if self.descriptor.emulated else _LOOK_S
+        return states_told(
+            lambda: self.backend.status(handle), partial(self.observer.job_seen, step), every_s=every_s
+        )
 
     def _tell(self, step: str, line: str) -> None:
         event = structured_event(line)
