@@ -59,8 +59,15 @@ class Exchange:
         seconds = time.monotonic() - began
         self._metrics.request(route, answer.status, seconds)
         if route not in self._quiet or answer.status >= 400:
-            code = scope["state"].get("code", "")
-            log_request(request_id, scope["method"], route, answer.status, seconds, code)
+            log_request(
+                request_id,
+                scope["method"],
+                route,
+                answer.status,
+                seconds,
+                code=scope["state"].get("code", ""),
+                abstained=scope["state"].get("abstained", 0),
+            )
 
 
 class Defect(Exception):  # noqa: N818 - what it is

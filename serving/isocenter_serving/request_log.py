@@ -59,8 +59,10 @@ def set_up_logging() -> None:
     root.setLevel(logging.INFO)
 
 
-def log_request(request_id: str, method: str, route: str, status: int, seconds: float, code: str) -> None:
-    """A request was answered."""
+def log_request(
+    request_id: str, method: str, route: str, status: int, seconds: float, *, code: str, abstained: int
+) -> None:
+    """A request was answered: with a problem's ``code``, or without a decision on ``abstained`` images."""
     fields = {
         "request_id": request_id,
         "method": method,
@@ -68,6 +70,7 @@ def log_request(request_id: str, method: str, route: str, status: int, seconds: 
         "status": status,
         "milliseconds": round(seconds * 1000, 1),
         **({"code": code} if code else {}),
+        **({"abstained": abstained} if abstained else {}),
     }
     _LOGGER.info("request", extra={"fields": fields})
 

@@ -26,11 +26,15 @@ def no_faults(address: str) -> None:
 
 
 @contextmanager
-def emulator(cloud: str, store: Path, program: Sequence[str]) -> Iterator[dict[str, Any]]:
+def emulator(
+    cloud: str, store: Path, program: Sequence[str], serving_program: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """``isocenter emulate CLOUD`` as a user's shell would start it: what it printed, as JSON."""
     words = [sys.executable, "-m", "isocenter.cli.main", "emulate", cloud, "--json"]
+    words += [f"--program={word}" for word in program]
+    words += [f"--serving-program={word}" for word in serving_program]
     process = subprocess.Popen(
-        [*words, *(f"--program={word}" for word in program)],
+        words,
         env=os.environ | {"ISOCENTER_HOME": str(store), "ISOCENTER_DEPLOYMENTS": str(store / "deployments")},
         stdout=subprocess.PIPE,
         text=True,

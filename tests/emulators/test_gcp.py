@@ -318,12 +318,12 @@ def test_aliases_move(mirror: Mirror, target: DeploymentDescriptor) -> None:
 
 def test_approval_is_a_label_and_keeps_the_metrics(mirror: Mirror, target: DeploymentDescriptor) -> None:
     made = mirror.register(version("approved", 1))
-    mirror.set_approval(made, True, "The board agreed.")
-    mirror.set_approval(made, False, "It was recalled.")
+    mirror.set_approval(made, True)
+    mirror.set_approval(made, False)
     found = models(target).get_model(name=made)
     assert found.labels["isocenter-approved"] == "no"
     assert found.labels["isocenter-version"] == "1"
-    assert found.version_description == "auroc 0.941234, ece 0.02\nReason: It was recalled."
+    assert found.version_description == "auroc 0.941234, ece 0.02"
 
 
 def test_faults_of_the_mirror(mirror: Mirror, target: DeploymentDescriptor, parent: str) -> None:
@@ -331,7 +331,7 @@ def test_faults_of_the_mirror(mirror: Mirror, target: DeploymentDescriptor, pare
         with pytest.raises(InputError):
             mirror.set_aliases(wrong, frozenset())
     with pytest.raises(NotFoundError):
-        mirror.set_approval(f"{parent}/models/absent@1", True, "")
+        mirror.set_approval(f"{parent}/models/absent@1", True)
     post(target.endpoints["gcp"], "/emulator/faults", status=503, times=9)
     with pytest.raises(TransientFaultError):
         mirror.register(version("down", 1))
@@ -369,3 +369,112 @@ def test_an_emulator_that_is_not_installed_says_how_to_get_it(
     with pytest.raises(EnvironmentFaultError) as caught:
         load_emulator("gcp", tmp_path)
     assert caught.value.hint == "pip install 'isocenter[gcp-emulator]'"
+
+
+# Endpoints: what the service refuses. What they do is in tests/servers/test_vertex.py.
+
+ENDPOINT = {"displayName": "chest"}
+PRIVATE = {"privateServiceConnectConfig": {"enablePrivateServiceConnect": True, "projectAllowlist": ["p"]}}
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "said"),
+    [
+        (ENDPOINT | {"speed": 3}, "", "Invalid JSON payload received."),
+        (ENDPOINT | {"trafficSplit": {"1": "all"}}, "", "Invalid JSON payload received."),
+        ({}, "", "display_name"),
+        (ENDPOINT | {"labels": {"Owner": "me"}}, "", "Not allowed: Owner=me"),
+        (ENDPOINT | {"encryptionSpec": {"kmsKeyName": "key"}}, "", "It is no key in europe-west4"),
+        (ENDPOINT | {"trafficSplit": {"1": 100}}, "", "made without any"),
+        (ENDPOINT | {"network": "default"}, "", "projects/NUMBER/global/networks/NAME"),
+        (ENDPOINT | PRIVATE | {"network": "projects/1/global/networks/a"}, "", "can't go with"),
+        (
+            ENDPOINT | {"privateServiceConnectConfig": {"enablePrivateServiceConnect": True}},
+            "",
+            "project_allowlist",
+        ),
+        (ENDPOINT, "endpointId=Chest", "Invalid endpoint_id"),
+        (ENDPOINT, "color=red", "Invalid JSON payload received."),
+    ],
+)
+def test_endpoints_that_the_service_would_not_make(
+    target: DeploymentDescriptor, parent: str, body: dict[str, Any], query: str, said: str
+) -> None:
+    error = refusal(lambda: call(target, "POST", f"/v1/{parent}/endpoints?{query}", body))
+    assert error["code"] == 400
+    assert said in error["message"]
+
+
+@pytest.fixture
+def endpoint(target: DeploymentDescriptor, parent: str) -> Iterator[str]:
+    made = call(target, "POST", f"/v1/{parent}/endpoints?endpointId=refusals", ENDPOINT)
+    assert made["done"]
+    yield f"/v1/{parent}/endpoints/refusals"
+    call(target, "DELETE", f"/v1/{parent}/endpoints/refusals")
+
+
+def deployable(target: DeploymentDescriptor, parent: str, **changes: Any) -> dict[str, Any]:
+    """A body for deployModel; its model is uploaded."""
+    model = {"displayName": "m", "containerSpec": {"imageUri": IMAGE, "args": ["-c", "raise SystemExit(3)"]}}
+    made = call(target, "POST", f"/v1/{parent}/models:upload", {"model": model})
+    deployed = {
+        "model": made["response"]["model"],
+        "dedicatedResources": {"machineSpec": {"machineType": "n2-standard-2"}, "minReplicaCount": 1},
+    }
+    return {"deployedModel": deployed | changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": "first"}, "1 to 10 digits"),
+        ({"serviceAccount": "me"}, "No service account"),
+        ({"dedicatedResources": None}, "dedicated_resources"),
+        ({"dedicatedResources": {"machineSpec": {"machineType": "n2-standard-2"}}}, "at least 1"),
+        (
+            {
+                "dedicatedResources": {
+                    "machineSpec": {"machineType": "ml.m5.large"},
+                    "minReplicaCount": 3,
+                    "maxReplicaCount": 2,
+                }
+            },
+            "at least min_replica_count",
+        ),
+        ({"machine": "large"}, "Invalid JSON payload received."),
+    ],
+)
+def test_what_the_service_would_not_deploy(
+    target: DeploymentDescriptor, parent: str, endpoint: str, changes: dict[str, Any], said: str
+) -> None:
+    body = deployable(target, parent, **changes)
+    error = refusal(lambda: call(target, "POST", f"{endpoint}:deployModel", body))
+    assert error["code"] == 400
+    assert said in error["message"]
+
+
+def test_a_container_that_ends_fails_the_operation_and_says_so_in_the_log(
+    target: DeploymentDescriptor, parent: str, endpoint: str
+) -> None:
+    body = deployable(target, parent)
+    operation = call(target, "POST", f"{endpoint}:deployModel", body)
+    busy = refusal(lambda: call(target, "POST", f"{endpoint}:deployModel", body))
+    assert busy["status"] == "FAILED_PRECONDITION"
+    assert refusal(lambda: call(target, "DELETE", endpoint))["status"] == "FAILED_PRECONDITION"
+    while not (found := call(target, "GET", f"/v1/{operation['name']}")).get("done"):
+        pass
+    assert "never became ready" in found["error"]["message"]
+    assert "deployedModels" not in call(target, "GET", endpoint)
+
+
+def test_changes_of_an_endpoint_that_are_refused(target: DeploymentDescriptor, endpoint: str) -> None:
+    def change(mask: str, body: dict[str, Any]) -> dict[str, Any]:
+        return refusal(lambda: call(target, "PATCH", f"{endpoint}?updateMask={mask}", body))
+
+    assert "network" in change("network", {"network": "projects/1/global/networks/a"})["message"]
+    assert "unknown DeployedModel" in change("trafficSplit", {"trafficSplit": {"7": 100}})["message"]
+    assert change("labels", {"etag": "old", "labels": {}})["status"] == "ABORTED"
+    nobody = refusal(lambda: call(target, "POST", f"{endpoint}:predict", {"instances": [1]}))
+    assert "traffic_split" in nobody["message"]
+    large = {"instances": ["x" * 2_000_000]}
+    assert "limit" in refusal(lambda: call(target, "POST", f"{endpoint}:predict", large))["message"]

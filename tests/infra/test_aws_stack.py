@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatch
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -138,6 +139,30 @@ def test_who_reads_patient_data(stack: Document) -> None:
         ]
         assert denied[0]["Effect"] == "Deny"
         assert any(each.endswith("-data/*") for each in denied[0]["Resource"])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *("sagemaker:CreateModel", "sagemaker:CreateEndpointConfig", "sagemaker:CreateEndpoint"),
+        *("sagemaker:UpdateEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
+        *("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"),
+        *("sagemaker:ListTags", "sagemaker:AddTags", "sagemaker:ListModels", "sagemaker:ListEndpointConfigs"),
+        *("sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"),
+        *("sagemaker:InvokeEndpoint", "cloudwatch:GetMetricData", "logs:GetLogEvents"),
+        *("logs:DescribeLogStreams", "application-autoscaling:RegisterScalableTarget"),
+        "application-autoscaling:DeregisterScalableTarget",
+        *("application-autoscaling:PutScalingPolicy", "application-autoscaling:DescribeScalableTargets"),
+        *("application-autoscaling:DescribeScalingPolicies", "iam:PassRole", "iam:CreateServiceLinkedRole"),
+    ],
+)
+def test_the_pipeline_role_may_do_what_a_rollout_does(stack: Document, action: str) -> None:
+    allowed = [s for p, s in statements(stack) if p == "identity/pipeline-policy" and s["Effect"] == "Allow"]
+    found = [s for s in allowed if any(fnmatch(action, pattern) for pattern in s["Action"])]
+    assert found, action
+    # IAM can't restrict lists to resources: a statement that names some allows nothing.
+    if action in ("sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "cloudwatch:GetMetricData"):
+        assert any("*" in _listed(statement["Resource"]) for statement in found)
 
 
 def _listed(value: str | list[str]) -> list[str]:

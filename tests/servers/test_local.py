@@ -22,7 +22,6 @@ from isocenter.servers import Server, load_server
 from isocenter.servers.local import LocalServer
 
 sys.path.insert(0, str(Path(__file__).parent))
-from contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone
 from local_endpoints import (
     STAND_IN,
     end_all,
@@ -35,6 +34,7 @@ from local_endpoints import (
     variant,
     wait_for,
 )
+from server_contract import NAME, Interrupted, Predict, ServerContract, settle, wait_until_gone
 
 KILLED_AT = """
 import json, os, signal, sys

@@ -18,8 +18,8 @@ from isocenter.home import Home
 from isocenter.servers import Server, load_server
 
 sys.path.insert(0, str(Path(__file__).parent))
-from contract import NAME, settle
 from local_endpoints import STAND_IN, end_all, processes, variant, wait_for
+from server_contract import NAME, settle
 
 SETTINGS = {"serving_entry_point": [sys.executable, str(STAND_IN)], "stop_grace_s": 20, "ready_s": 60}
 

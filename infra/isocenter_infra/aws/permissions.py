@@ -116,6 +116,41 @@ def pipeline(names: AwsNames, data_key: str, subnets: Sequence[str]) -> tuple[St
             ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
             [names.arn("logs", "log-group:/aws/sagemaker/*")],
         ),
+        *_endpoints(names),
+    )
+
+
+def _endpoints(names: AwsNames) -> tuple[Statement, ...]:
+    """What a rollout needs beyond SageMaker's own calls."""
+    scaling = "sagemaker.application-autoscaling.amazonaws.com"
+    return (
+        # None of these can be restricted to a resource.
+        Statement(
+            "Look",
+            [
+                *("sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "cloudwatch:GetMetricData"),
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingPolicies",
+            ],
+            ["*"],
+        ),
+        Statement(
+            "Scale",
+            [
+                "application-autoscaling:RegisterScalableTarget",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+            ],
+            [names.arn("application-autoscaling", "scalable-target/*")],
+            condition={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+        ),
+        # Made once in an account, at the first endpoint that is scaled.
+        Statement(
+            "LetScalingAct",
+            ["iam:CreateServiceLinkedRole"],
+            [f"arn:aws:iam::{names.account}:role/aws-service-role/{scaling}/*"],
+            condition={"StringEquals": {"iam:AWSServiceName": scaling}},
+        ),
     )
 
 

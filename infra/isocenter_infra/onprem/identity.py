@@ -114,7 +114,10 @@ def _pipeline() -> list[RoleV1Rule]:
         _rule("trainer.kubeflow.org", ["trainjobs"], manage),
         _rule("apps", ["deployments"], manage),
         _rule("autoscaling", ["horizontalpodautoscalers"], manage),
+        _rule("policy", ["poddisruptionbudgets"], manage),
         _rule("", ["services", "configmaps"], manage),
+        # The counts of serving pods.
+        _rule("", ["pods/proxy"], ["get"]),
         _rule("", ["pods", "pods/log", "events"], _READ),
     ]
 

@@ -57,10 +57,21 @@ def open_client(descriptor: "DeploymentDescriptor", *, read_timeout_s: float = _
             enable_telemetry=False,
             show_progress=False,
             retry_total=0,
-            connection_timeout=_CONNECT_S,
+            connection_timeout=min(_CONNECT_S, read_timeout_s),
             read_timeout=read_timeout_s,
             **(_emulated(descriptor) if descriptor.emulated else _real()),
         )
+
+
+def open_credential(descriptor: "DeploymentDescriptor") -> tuple[Any, Any]:
+    """Credential of a target, and the policy that adds it to requests (None: azure-core's own).
+
+    Raises:
+        EnvironmentFaultError: Azure's packages aren't installed.
+    """
+    with explained("open the workspace", descriptor.name):
+        found = _emulated(descriptor) if descriptor.emulated else _real()
+        return found["credential"], found.get("authentication_policy")
 
 
 @contextmanager
@@ -76,9 +87,9 @@ def _environment_kept() -> Iterator[None]:
 
 
 def _real() -> dict[str, Any]:
-    from azure.identity import DefaultAzureCredential
+    from isocenter.targets.credentials import azure_credential
 
-    return {"credential": DefaultAzureCredential(), "cloud": _PUBLIC_CLOUD}
+    return {"credential": azure_credential(), "cloud": _PUBLIC_CLOUD}
 
 
 def _emulated(descriptor: "DeploymentDescriptor") -> dict[str, Any]:

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 # Kind -> the client's class, and the end of its methods' names.
 _BUILT_IN = {
+    "Deployment": ("AppsV1Api", "namespaced_deployment"),
     "Event": ("CoreV1Api", "namespaced_event"),
+    "HorizontalPodAutoscaler": ("AutoscalingV2Api", "namespaced_horizontal_pod_autoscaler"),
     "Job": ("BatchV1Api", "namespaced_job"),
     "Pod": ("CoreV1Api", "namespaced_pod"),
+    "PodDisruptionBudget": ("PolicyV1Api", "namespaced_pod_disruption_budget"),
     "Service": ("CoreV1Api", "namespaced_service"),
 }
 _TRAINER = {"TrainJob": "trainjobs", "TrainingRuntime": "trainingruntimes"}
@@ -107,6 +110,23 @@ class Cluster:
         return self._call(
             "patch", kind, f"change {kind} {name}", name=name, body=changes, _content_type=merge
         )
+
+    def delete(self, kind: str, name: str) -> None:
+        """Remove the object, if it is there; what it owns goes with it."""
+        try:
+            self._call("delete", kind, f"delete {kind} {name}", name=name, propagation_policy="Background")
+        except NotFoundError:
+            return
+
+    def ask_pod(self, pod: str, port: int, path: str) -> str:
+        """What the pod answers to GET, through the API server."""
+        from kubernetes import client
+
+        with self._explained(f"ask pod {pod}"):
+            response: Any = client.CoreV1Api(self._client).connect_get_namespaced_pod_proxy_with_path(
+                f"{pod}:{port}", self._namespace, path, _preload_content=False, _request_timeout=_limits()
+            )
+            return bytes(response.data).decode("utf-8", "replace")
 
     def log(self, pod: str, container: str, *, follow: bool) -> Iterator[bytes]:
         """What the container wrote, in pieces as they come.

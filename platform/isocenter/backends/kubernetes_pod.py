@@ -50,17 +50,22 @@ class PodRequest:
     master: str
 
 
-def image_of(named: str | None, descriptor: DeploymentDescriptor, settings: Mapping[str, Any]) -> str:
-    """The image that a job runs: its own, else the target's for training.
+def image_of(
+    named: str | None,
+    descriptor: DeploymentDescriptor,
+    settings: Mapping[str, Any],
+    use: str = "training",
+) -> str:
+    """The image that a pod runs: its own, else the target's for ``use``.
 
     Raises:
         InputError: there is none, it is not named by digest, or the site would not admit it.
     """
-    image: str = named or settings.get("images", {}).get("training", "")
+    image: str = named or settings.get("images", {}).get(use, "")
     if not image:
         raise InputError(
             f"Nothing says which image runs on {descriptor.name}.",
-            hint="--image REF@sha256:..., or settings.images.training in the deployment descriptor.",
+            hint=f"--image REF@sha256:..., or settings.images.{use} in the deployment descriptor.",
         )
     if not _DIGEST.search(image):
         raise InputError(
@@ -135,7 +140,7 @@ def _pod(
         "priorityClassName": settings.get("priority_classes", {}).get(where.priority),
         "runtimeClassName": settings.get("runtime_class") if where.gpus else None,
         "nodeSelector": dict(where.node_selector),
-        "affinity": _affinity(where),
+        "affinity": affinity(where),
         "tolerations": [dict(toleration) for toleration in where.tolerations],
         "imagePullSecrets": pull_secrets,
     }
@@ -145,14 +150,15 @@ def _pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": int(settings.get("stop_grace_s", _STOP_GRACE_S)),
-        "securityContext": _pod_security(settings),
+        "securityContext": pod_security(settings),
         "containers": [_container(request, descriptor, settings, claims)],
         "volumes": _volumes(claims, settings),
         **{field: value for field, value in optional.items() if value},
     }
 
 
-def _pod_security(settings: Mapping[str, Any]) -> dict[str, Any]:
+def pod_security(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the whole pod; ``run_as_user`` null: the image's own."""
     user = settings.get("run_as_user", _USER)
     ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
     return {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **ids}
@@ -169,7 +175,7 @@ def _container(
         "name": CONTAINER,
         "image": request.image,
         **_program(request),
-        "env": [*_storage_variables(descriptor, settings), *_variables(request)],
+        "env": [*storage_variables(descriptor, settings), *_variables(request)],
         "resources": {"requests": amounts, "limits": amounts},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -188,7 +194,7 @@ def _container(
 
 def _program(request: PodRequest) -> dict[str, Any]:
     """The image's entry point; with several GPUs on a node torchrun starts it once for each."""
-    arguments = [_literal(argument) for argument in request.arguments]
+    arguments = [literal(argument) for argument in request.arguments]
     if request.placement.gpus > 1:
         return {"command": ["torchrun"], "args": ["-m", "isocenter_training", *arguments]}
     return {"args": arguments}
@@ -196,7 +202,7 @@ def _program(request: PodRequest) -> dict[str, Any]:
 
 def _variables(request: PodRequest) -> list[dict[str, Any]]:
     fixed = {"HOME": "/tmp", "ISOCENTER_SERVICE": "kubernetes", "PYTHONUNBUFFERED": "1"}  # noqa: S108
-    given = [{"name": name, "value": _literal(value)} for name, value in sorted(request.environment.items())]
+    given = [{"name": name, "value": literal(value)} for name, value in sorted(request.environment.items())]
     own = [{"name": name, "value": value} for name, value in fixed.items() if name not in request.environment]
     return [*own, *_group_variables(request), *given]
 
@@ -221,11 +227,11 @@ def _group_variables(request: PodRequest) -> list[dict[str, Any]]:
     return [{"name": rank, "valueFrom": index}, *({"name": n, "value": v} for n, v in values.items())]
 
 
-def _storage_variables(descriptor: DeploymentDescriptor, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def storage_variables(descriptor: DeploymentDescriptor, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Where the object store is, and its credentials by reference: the kubelet reads the secret."""
     address = descriptor.endpoints.get("object-store") or descriptor.endpoints.get("onprem-storage", "")
     places = {"AWS_ENDPOINT_URL": address, "AWS_DEFAULT_REGION": _region(descriptor, address)}
-    plain = [{"name": name, "value": _literal(value)} for name, value in places.items() if value]
+    plain = [{"name": name, "value": literal(value)} for name, value in places.items() if value]
     secret = settings.get("secrets", {}).get("object-store")
     if not secret:
         return plain
@@ -272,14 +278,15 @@ def _volumes(claims: Mapping[str, str], settings: Mapping[str, Any]) -> list[dic
     ]
 
 
-def _affinity(where: Placement) -> dict[str, Any]:
+def affinity(where: Placement) -> dict[str, Any]:
+    """Empty where any node will do."""
     if not where.node_terms:
         return {}
     terms = [{"matchExpressions": [dict(term) for term in where.node_terms]}]
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """``text`` so that Kubernetes hands it over as it is: ``$(NAME)`` would be replaced, and ``$$`` is ``$``.
 
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/

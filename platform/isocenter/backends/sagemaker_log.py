@@ -1,4 +1,4 @@
-"""A training job's log in CloudWatch: one stream a container.
+"""Logs in CloudWatch: one stream a container.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 """
@@ -6,20 +6,20 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 from collections.abc import Iterator
 from typing import Any
 
-_GROUP = "/aws/sagemaker/TrainingJobs"
 _MISSING = "ResourceNotFoundException"
 
 
-class JobLog:
+class ContainerLogs:
     """Reads on where it stopped.
 
     Args:
         client: of CloudWatch Logs.
-        job: name of the training job.
+        group: of the streams.
+        prefix: of the streams' names; empty for all.
     """
 
-    def __init__(self, client: Any, job: str) -> None:
-        self._client, self._job = client, job
+    def __init__(self, client: Any, group: str, prefix: str) -> None:
+        self._client, self._group, self._prefix = client, group, prefix
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> Iterator[str]:
@@ -34,9 +34,8 @@ class JobLog:
     def _streams(self) -> list[str]:
         from botocore.exceptions import ClientError
 
-        pages = self._client.get_paginator("describe_log_streams").paginate(
-            logGroupName=_GROUP, logStreamNamePrefix=f"{self._job}/"
-        )
+        asked = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
+        pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=self._group, **asked)
         try:
             return sorted(each["logStreamName"] for page in pages for each in page["logStreams"])
         except ClientError as error:
@@ -49,7 +48,7 @@ class JobLog:
             known = self._tokens.get(stream)
             asked = {"nextToken": known} if known else {}
             answer = self._client.get_log_events(
-                logGroupName=_GROUP, logStreamName=stream, startFromHead=True, **asked
+                logGroupName=self._group, logStreamName=stream, startFromHead=True, **asked
             )
             for event in answer["events"]:
                 yield from event["message"].rstrip("\n").split("\n")
@@ -57,3 +56,29 @@ class JobLog:
             # At the end of a stream the token stays the same.
             if answer["nextForwardToken"] == known or not answer["events"]:
                 return
+
+
+class JobLog(ContainerLogs):
+    """Of a training job.
+
+    Args:
+        client: of CloudWatch Logs.
+        job: its name.
+    """
+
+    def __init__(self, client: Any, job: str) -> None:
+        super().__init__(client, "/aws/sagemaker/TrainingJobs", f"{job}/")
+
+
+class EndpointLog(ContainerLogs):
+    """Of an endpoint.
+
+    Args:
+        client: of CloudWatch Logs.
+        endpoint: its name.
+        variant: of this one only; empty for all.
+    """
+
+    def __init__(self, client: Any, endpoint: str, variant: str = "") -> None:
+        prefix = f"{variant}/" if variant else ""
+        super().__init__(client, f"/aws/sagemaker/Endpoints/{endpoint}", prefix)

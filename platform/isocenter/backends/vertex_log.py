@@ -1,4 +1,4 @@
-"""What a job's containers printed, out of Cloud Logging.
+"""What containers printed, out of Cloud Logging.
 
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list: the one method that is needed, called
 through google-auth; Google's client library for it brings gRPC only.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isocenter.backends.following import Look
 from isocenter.backends.vertex_faults import explained
 from isocenter.errors import TransientFaultError
 
@@ -17,30 +18,29 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import AuthorizedSession
 
 _PAGE = 1000
-_LONGEST_SILENCE_S = 600.0
 # What the service adds to a line of text when it makes an entry of it.
 _ENVELOPE = {"message", "levelname", "attrs", "created", "lineno", "pathname", "severity"}
 
 
 @dataclass(frozen=True)
-class JobLog:
-    """The log of one job.
+class ContainerLog:
+    """The log of the containers of one job or endpoint.
 
     Args:
         session: adds credentials.
         address: of Cloud Logging.
         project: whose log it is.
-        job_id: last part of the CustomJob's name.
+        terms: which entries, in Cloud Logging's filter language; all must hold.
         target: for messages.
         poll_s: between two looks; Google allows 60 looks a minute and project.
-        settle_s: so long after the job's end its last lines may come.
+        settle_s: so long after the end the last lines may come.
         timeout_s: of one request.
     """
 
     session: "AuthorizedSession"
     address: str
     project: str
-    job_id: str
+    terms: tuple[str, ...]
     target: str
     poll_s: float
     settle_s: float
@@ -57,14 +57,9 @@ class JobLog:
         entries = reversed(self._ask(body).get("entries", []))
         return [line for entry in entries for line in _lines_of(entry)]
 
-    def follow(self, has_ended: Callable[[], bool]) -> Iterator[str]:
-        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed.
-
-        Raises:
-            TransientFaultError: nobody answers for ten minutes, or at the end.
-        """
+    def follow(self, has_ended: Callable[[], bool]) -> Iterator[Look]:
+        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed; faults on the way."""
         since, seen, end = "", set[tuple[str, str]](), float("inf")
-        answered = time.monotonic()
         while True:
             if end == float("inf") and has_ended():
                 end = time.monotonic() + self.settle_s
@@ -77,13 +72,12 @@ class JobLog:
                     # Late entries of the same instant are still to come; older ones need no memory.
                     seen = {known for known in seen if known[0] >= since} | {mark}
                     since = max(since, entry["timestamp"])
-                answered = time.monotonic()
-            except TransientFaultError:
-                if last_look or time.monotonic() - answered > _LONGEST_SILENCE_S:
-                    raise
-            if last_look:
-                return
-            time.sleep(min(self.poll_s, max(0.0, end - time.monotonic())))
+                yield None
+                if last_look:
+                    return
+            except TransientFaultError as fault:
+                yield fault
+            time.sleep(self.poll_s if last_look else min(self.poll_s, max(0.0, end - time.monotonic())))
 
     def _entries(self, since: str) -> Iterator[Mapping[str, Any]]:
         body = self._question(since, "timestamp asc") | {"pageSize": _PAGE}
@@ -95,15 +89,14 @@ class JobLog:
             body = {**body, "pageToken": page["nextPageToken"]}
 
     def _question(self, since: str, order: str) -> dict[str, Any]:
-        terms = ['resource.type="ml_job"', f'resource.labels.job_id="{self.job_id}"']
-        terms += [f'timestamp>="{since}"'] if since else []
+        terms = [*self.terms, *([f'timestamp>="{since}"'] if since else [])]
         names = [f"projects/{self.project}"]
         return {"resourceNames": names, "filter": " AND ".join(terms), "orderBy": order}
 
     def _ask(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         from google.api_core.exceptions import from_http_response
 
-        with explained("read the job's log", self.target):
+        with explained("read the log", self.target):
             url = f"{self.address}/v2/entries:list"
             response = self.session.post(url, json=body, timeout=self.timeout_s)
             if response.status_code >= 400:

@@ -1,4 +1,4 @@
-"""``isocenter emulate``: a cloud's training service on this machine, as a target."""
+"""``isocenter emulate``: a cloud's training and serving on this machine, as a target."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,10 @@ Examples:
   isocenter emulate gcp --detach        stays in the background
   isocenter emulate gcp --stop          ends it
 
-It listens on 127.0.0.1 only. What it holds lies in the store, under `emulators`."""
+It listens on 127.0.0.1 only. Its descriptor, CLOUD-emulated.json, lies where `isocenter target list` reads:
+in $ISOCENTER_DEPLOYMENTS, else in `deployments` in the current folder if that is there, else in `deployments`
+in the store. What it holds lies in the store, under `emulators`, but for what aws and kubernetes keep in
+memory; --stop ends that. Whether the state is new is said at the start."""
 )
 @click.argument("cloud", type=click.Choice(_CLOUDS))
 @click.option(
@@ -32,12 +35,26 @@ It listens on 127.0.0.1 only. What it holds lies in the store, under `emulators`
     "--program",
     multiple=True,
     metavar="WORD",
-    help="What runs in place of the image's entry point, a word each time. Default: this Python's"
+    help="What runs in place of the training image's entry point, a word each time. Default: this Python's"
     " isocenter_training.",
 )
+@click.option(
+    "--serving-program",
+    multiple=True,
+    metavar="WORD",
+    help="Likewise for the serving image. Default: this Python's isocenter_serving.",
+)
 @json_option
-def command(cloud: str, port: int, detach: bool, stop: bool, program: tuple[str, ...], as_json: bool) -> None:
-    """Answer as CLOUD's training service does, and run its jobs as processes of this machine.
+def command(
+    cloud: str,
+    port: int,
+    detach: bool,
+    stop: bool,
+    program: tuple[str, ...],
+    serving_program: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer as CLOUD's service does, and run its jobs and endpoints as processes of this machine.
 
     Requests are checked as the service checks them, and a job that can't run fails. No image is pulled: the
     container's program is the installed one.
@@ -45,14 +62,18 @@ def command(cloud: str, port: int, detach: bool, stop: bool, program: tuple[str,
     from isocenter.emulators import serve
     from isocenter.home import open_home
 
-    home, words = open_home(), program or serve.PROGRAM
+    home = open_home()
+    words = {
+        "program": program or serve.PROGRAM,
+        "serving_program": serving_program or serve.SERVING_PROGRAM,
+    }
     if stop:
         ended = serve.stop(home, cloud)
         click.echo(f"The emulator of {cloud} {'has ended' if ended else 'does not run'}.")
     elif detach:
-        _print(serve.detach(home, cloud, port=port, program=words), as_json, detached=True)
+        _print(serve.detach(home, cloud, port=port, **words), as_json, detached=True)
     else:
-        with serve.running(home, cloud, port=port, program=words) as running:
+        with serve.running(home, cloud, port=port, **words) as running:
             _print(running, as_json, detached=False)
             serve.wait_for_end()
 
@@ -67,9 +88,11 @@ def _print(running: "Running", as_json: bool, *, detached: bool) -> None:
                 "descriptor": str(running.path),
                 "endpoints": dict(descriptor.endpoints),
                 "pid": running.pid,
+                "state": "new" if running.is_new else "kept",
             }
         )
         return
     click.echo(f"Emulated {running.cloud} at {descriptor.endpoints[descriptor.provider]}: {running.path}")
+    click.echo("State: new." if running.is_new else "State: as an earlier one left it.")
     click.echo(f"Next: isocenter pipeline run --target {descriptor.name} ...")
     click.echo(f"End it with isocenter emulate {running.cloud} --stop." if detached else "Ctrl-C ends it.")

@@ -28,6 +28,7 @@ class Machine(_Row):
         accelerator: GCP's name of the GPU.
         family: Azure's name of the quota; the end of GCP's.
         local_storage: AWS: whether its disks are its own; their key is the hardware's and can't be chosen.
+        memory_gib: of the whole machine; None where it isn't in the table.
         usd_per_hour: list price, for estimates only; None where it isn't known.
         spot_usd_per_hour: likewise, interruptible; it changes from hour to hour.
     """
@@ -38,6 +39,7 @@ class Machine(_Row):
     accelerator: str = ""
     family: str = ""
     local_storage: bool = False
+    memory_gib: int | None = None
     usd_per_hour: float | None = None
     spot_usd_per_hour: float | None = None
 
@@ -49,13 +51,29 @@ class GpuOffer(_Row):
     machines: tuple[Machine, ...]
 
 
+class EndpointMachine(_Row):
+    """A machine type without a GPU that endpoints run on: its name there, cores, memory."""
+
+    managed: str
+    cpus: int
+    memory_gib: int
+
+
 class CloudOffer(_Row):
-    """One cloud's regions (name: residency zone), GPU sizes, and machines without a GPU, the usual first."""
+    """One cloud's regions (name: residency zone), GPU sizes, and machines without a GPU, the usual first.
+
+    Those of endpoints are ordered from small to large.
+
+    Attributes:
+        managed_fee: what its ML service adds to the machines' prices in the table, as a part of them.
+    """
 
     title: str
     regions: dict[str, str]
     gpu: dict[str, GpuOffer]
     cpu: tuple[Machine, ...] = ()
+    endpoint: tuple[EndpointMachine, ...] = ()
+    managed_fee: float = 0.0
 
     def residency(self, region: str) -> str:
         """The zone that data in ``region`` stays in.
@@ -90,6 +108,22 @@ class CloudOffer(_Row):
         """The machine of which ``managed`` is the type name; None where it isn't in the table."""
         machines = [*self.cpu, *(machine for offer in self.gpu.values() for machine in offer.machines)]
         return next((machine for machine in machines if machine.managed == managed), None)
+
+    def endpoint_machine(self, cpus: int, memory_gib: int) -> EndpointMachine:
+        """The smallest machine that holds so many cores and so much memory.
+
+        Raises:
+            InputError: none does; the hint names the largest.
+        """
+        for machine in self.endpoint:
+            if machine.cpus >= cpus and machine.memory_gib >= memory_gib:
+                return machine
+        largest = self.endpoint[-1]
+        raise InputError(
+            f"{self.title} has no machine for endpoints with {cpus} cores and {memory_gib} GiB.",
+            hint=f"The largest, {largest.managed}, has {largest.cpus} and {largest.memory_gib}; take more"
+            " instances.",
+        )
 
     def _near(self, size: str) -> list[str]:
         if size not in GPU_SIZES:

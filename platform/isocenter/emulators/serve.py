@@ -22,8 +22,9 @@ from isocenter.home import Home
 from isocenter.storage.atomic import write_bytes
 from isocenter.targets.descriptor import DeploymentDescriptor
 
-# What stands for the image's entry point.
+# What stands for the entry points of the images of training and serving.
 PROGRAM = (sys.executable, "-m", "isocenter_training")
+SERVING_PROGRAM = (sys.executable, "-m", "isocenter_serving")
 # Cloud -> where its emulator lives, and the extra that brings what it is made of.
 EMULATORS: Mapping[str, tuple[str, str]] = {
     "aws": ("isocenter.emulators.aws.emulator:AwsEmulator", "aws-emulator"),
@@ -36,8 +37,8 @@ _POLL_S = 0.05
 
 
 class Emulator(Protocol):
-    """One emulated cloud. Made with ``(scratch, program)``: a folder for what it keeps, and what stands for
-    the image's entry point.
+    """One emulated cloud. Made with ``(scratch, program, serving_program)``: a folder for what it keeps, and
+    what stands for the entry points of the images of training and serving.
     """
 
     def start(self, name: str, port: int) -> DeploymentDescriptor:
@@ -55,6 +56,11 @@ class Emulator(Protocol):
         """
         ...
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it holds nothing of an earlier one; known once it has started."""
+        ...
+
     def close(self) -> None:
         """Stop the jobs that go on and answer no more."""
         ...
@@ -63,7 +69,7 @@ class Emulator(Protocol):
 class EmulatorFactory(Protocol):
     """How an emulator is made."""
 
-    def __call__(self, scratch: Path, program: Sequence[str]) -> Emulator:
+    def __call__(self, scratch: Path, program: Sequence[str], serving_program: Sequence[str]) -> Emulator:
         """The emulator that keeps its state in ``scratch``."""
         ...
 
@@ -77,15 +83,22 @@ class Running:
         descriptor: what the target is.
         path: the descriptor's file.
         pid: of its process.
+        is_new: it began with nothing of an earlier one.
     """
 
     cloud: str
     descriptor: DeploymentDescriptor
     path: Path
     pid: int
+    is_new: bool
 
 
-def load_emulator(cloud: str, scratch: Path, program: Sequence[str] = PROGRAM) -> Emulator:
+def load_emulator(
+    cloud: str,
+    scratch: Path,
+    program: Sequence[str] = PROGRAM,
+    serving_program: Sequence[str] = SERVING_PROGRAM,
+) -> Emulator:
     """The emulator of ``cloud``, not started.
 
     Raises:
@@ -100,18 +113,26 @@ def load_emulator(cloud: str, scratch: Path, program: Sequence[str] = PROGRAM) -
             f"The emulator of {cloud} can't be loaded: the package {error.name or 'it needs'!r} is missing.",
             hint=f"pip install 'isocenter[{extra}]'",
         ) from error
-    return factory(scratch, program)
+    return factory(scratch, program, serving_program)
 
 
 @contextmanager
-def running(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = PROGRAM) -> Iterator[Running]:
+def running(
+    home: Home,
+    cloud: str,
+    *,
+    port: int = 0,
+    program: Sequence[str] = PROGRAM,
+    serving_program: Sequence[str] = SERVING_PROGRAM,
+) -> Iterator[Running]:
     """The emulator of ``cloud``, a target while and after the block runs; it ends with the block.
 
     Args:
         home: the store; state is kept in its folder ``emulators``.
         cloud: see ``EMULATORS``.
         port: 0 for the last one's, or a free one.
-        program: what stands for the image's entry point.
+        program: what stands for the training image's entry point.
+        serving_program: likewise for the serving image's.
 
     Raises:
         InputError: one runs already in this store, or the port is taken.
@@ -129,13 +150,13 @@ def running(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = P
     try:
         # What one that was killed left says nothing of this one.
         _state(home, cloud).unlink(missing_ok=True)
-        emulator = load_emulator(cloud, folder / cloud, program)
+        emulator = load_emulator(cloud, folder / cloud, program, serving_program)
         descriptor = _start(emulator, home, cloud, port)
         path = write_descriptor(home, cloud, descriptor)
-        state = {"pid": os.getpid(), "descriptor": str(path)}
+        state = {"pid": os.getpid(), "descriptor": str(path), "is_new": emulator.is_new}
         write_bytes(_state(home, cloud), json.dumps(state).encode(), mode=0o600)
         try:
-            yield Running(cloud, descriptor, path, os.getpid())
+            yield Running(cloud, descriptor, path, os.getpid(), emulator.is_new)
         finally:
             _state(home, cloud).unlink(missing_ok=True)
             emulator.close()
@@ -160,7 +181,14 @@ def wait_for_end() -> None:
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-def detach(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = PROGRAM) -> Running:
+def detach(
+    home: Home,
+    cloud: str,
+    *,
+    port: int = 0,
+    program: Sequence[str] = PROGRAM,
+    serving_program: Sequence[str] = SERVING_PROGRAM,
+) -> Running:
     """Start the emulator in a process of its own, that stays; or find the one that runs.
 
     Raises:
@@ -172,9 +200,11 @@ def detach(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = PR
     folder.mkdir(mode=0o700, exist_ok=True)
     log = folder / f"{cloud}.log"
     command = [sys.executable, "-m", "isocenter.cli.main", "emulate", cloud, "--port", str(port)]
+    command += [f"--program={word}" for word in program]
+    command += [f"--serving-program={word}" for word in serving_program]
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*command, *(f"--program={word}" for word in program)],
+            command,
             env={**os.environ, "ISOCENTER_HOME": str(home.root)},
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -204,7 +234,7 @@ def find_running(home: Home, cloud: str) -> Running | None:
             return None  # nobody holds it: the one that wrote the state was killed
     except Timeout:
         path = Path(state["descriptor"])
-        return Running(cloud, load_descriptor(path), path, int(state["pid"]))
+        return Running(cloud, load_descriptor(path), path, int(state["pid"]), bool(state.get("is_new")))
 
 
 def stop(home: Home, cloud: str, *, seconds: float = 30.0) -> bool:

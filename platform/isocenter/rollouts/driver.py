@@ -89,7 +89,7 @@ class Driver:
         """Apply ``step`` until it is in force."""
         submission = self.server.plan(step.rollout)
         for variant in step.rollout.variants:
-            _patiently(partial(bring, self.home, self.target, variant.digest))
+            _patiently(partial(bring, self.home, self.target, variant.digest, self.records.trail))
         wait = _FIRST_WAIT_S
         while True:
             with self._alone(step):

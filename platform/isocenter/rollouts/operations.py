@@ -214,11 +214,18 @@ class Operations:
             check_may_answer(self.registry, version, alias, variant.weight)
 
     def _check_gates(self, step: Step) -> None:
-        asks = step.gates is not None and step.gates.score_shift is not None
-        if asks and Capability.COMPARISON not in self.driver.server.capabilities:
+        server, gates = self.driver.server, step.gates
+        asks = gates is not None and gates.score_shift is not None
+        if asks and Capability.COMPARISON not in server.capabilities:
             raise InputError(
-                f"The server {self.driver.server.name!r} can't compare scores on the same requests.",
+                f"The server {server.name!r} can't compare scores on the same requests.",
                 hint="Leave --max-score-shift out.",
+            )
+        asks = gates is not None and gates.abstention_rate is not None
+        if asks and Capability.ABSTENTION not in server.capabilities:
+            raise InputError(
+                f"The server {server.name!r} can't count the requests without a decision.",
+                hint="Leave --max-abstention out.",
             )
         if step.promotes and planning.candidate_of(step) is None:
             raise InputError("Only a canary or a shadow can be promoted when its gates hold.")

@@ -1,5 +1,6 @@
 """Where a target reads a version's bundle, and bringing it there."""
 
+from isocenter.audit.trail import AuditTrail
 from isocenter.domain.model import ModelVersion
 from isocenter.errors import PolicyError
 from isocenter.home import Home
@@ -26,7 +27,7 @@ def place_of(home: Home, target: Target, version: ModelVersion) -> str:
     return f"{descriptor.buckets['models']}/artifacts/{folder.name}"
 
 
-def bring(home: Home, target: Target, digest: str) -> None:
+def bring(home: Home, target: Target, digest: str, trail: AuditTrail) -> None:
     """Copy the bundle to the target, unless it is there.
 
     Raises:
@@ -36,4 +37,4 @@ def bring(home: Home, target: Target, digest: str) -> None:
     if descriptor is not None and "models" in descriptor.buckets:
         from isocenter.pipelines.staging import upload_artifact
 
-        upload_artifact(ArtifactStore(home).path(digest), descriptor)
+        upload_artifact(ArtifactStore(home).path(digest), descriptor, trail)

@@ -112,7 +112,7 @@ class RolloutRecords:
 
     def __init__(self, database: Database, trail: AuditTrail) -> None:
         self._database = database
-        self._trail = trail
+        self.trail = trail
 
     def endpoints(self) -> tuple[EndpointRecord, ...]:
         """All endpoints, by name."""
@@ -213,7 +213,7 @@ class RolloutRecords:
         details = {**_details(step), "because": because[:500]}
         action = f"endpoint.{step.kind}"
         about = f"endpoint:{step.rollout.endpoint}"
-        self._trail.append(AuditEvent(step.actor, action, about, Outcome.DENIED, details))
+        self.trail.append(AuditEvent(step.actor, action, about, Outcome.DENIED, details))
 
     @contextmanager
     def _locked(
@@ -259,7 +259,7 @@ class RolloutRecords:
         about = f"endpoint:{step.rollout.endpoint}"
         details = _details(step) | dict(stands_for or {})
         event = AuditEvent(actor or step.actor, f"endpoint.{step.kind}", about, outcome, details)
-        self._trail.append(event, connection)
+        self.trail.append(event, connection)
 
 
 def _details(step: Step) -> dict[str, Any]:

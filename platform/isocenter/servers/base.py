@@ -19,13 +19,19 @@ ENTRY_POINTS = "isocenter.servers"
 
 # Named here as well, because reading the metadata of every installed package takes long.
 _BUILT_IN: Mapping[str, str] = {
+    "azureml": "isocenter.servers.azureml:AzureMLServer",
+    "kubernetes": "isocenter.servers.kubernetes:KubernetesServer",
     "local": "isocenter.servers.local:LocalServer",
+    "sagemaker": "isocenter.servers.sagemaker:SageMakerServer",
+    "vertex": "isocenter.servers.vertex:VertexServer",
 }
 
 
 class Capability(enum.StrEnum):
     """What a service can do beyond answering with one version on a fixed number of instances."""
 
+    ABSTENTION = "abstention"
+    """It tells how many requests got no decision."""
     AUTOSCALING = "autoscaling"
     COMPARISON = "comparison"
     """It tells how the scores of two versions differ on the same requests."""

@@ -63,7 +63,7 @@ class LocalServer:
 
     name: ClassVar[str] = "local"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.COMPARISON, Capability.SHADOW, Capability.SPLIT}
+        {Capability.ABSTENTION, Capability.COMPARISON, Capability.SHADOW, Capability.SPLIT}
     )
 
     def __init__(self, home: Home, settings: Mapping[str, Any] | None = None) -> None:

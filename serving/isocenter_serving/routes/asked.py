@@ -140,12 +140,14 @@ class Worker:
         """
         prediction = self.require_prediction()
         async with whole_body(request, self.limits, self.bodies) as body:
-            return await prediction.predict(
+            asked, served = await prediction.predict(
                 request.state.request_id,
                 lambda: parse(body),
                 self.deadline(deadline_ms),
                 is_kept=not is_copy(request),
             )
+            request.state.abstained = sum(1 for each in served if each.reasons)
+            return asked, served
 
     @asynccontextmanager
     async def predicted(

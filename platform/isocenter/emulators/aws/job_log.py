@@ -22,8 +22,8 @@ class LogPump:
     events: blank lines are lost, as on the real service.
     """
 
-    def __init__(self, logs: Any, path: Path, stream: str) -> None:
-        self._logs, self._path, self._stream = logs, path, stream
+    def __init__(self, logs: Any, path: Path, stream: str, group: str = GROUP) -> None:
+        self._logs, self._path, self._stream, self._group = logs, path, stream, group
         self._sent = path.with_suffix(".sent")
         self._offset = int(self._sent.read_text()) if self._sent.is_file() else 0
         self._closing = threading.Event()
@@ -39,9 +39,9 @@ class LogPump:
     def _open(self) -> None:
         there = self._logs.exceptions.ResourceAlreadyExistsException
         with suppress(there):
-            self._logs.create_log_group(logGroupName=GROUP)
+            self._logs.create_log_group(logGroupName=self._group)
         with suppress(there):
-            self._logs.create_log_stream(logGroupName=GROUP, logStreamName=self._stream)
+            self._logs.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
 
     def _run(self) -> None:
         while not self._closing.wait(_INTERVAL_S):
@@ -62,7 +62,7 @@ class LogPump:
                 {"timestamp": now, "message": line[:_LONGEST_EVENT]}
                 for line in lines[begin : begin + _MOST_EVENTS]
             ]
-            self._logs.put_log_events(logGroupName=GROUP, logStreamName=self._stream, logEvents=events)
+            self._logs.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
         self._offset += len(whole)
         if whole:
             self._sent.write_text(str(self._offset))

@@ -8,14 +8,17 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from isocenter.clouds.offer import cloud_offer
+from isocenter.emulators.azure.autoscaling import AutoscaleSettings
 from isocenter.emulators.azure.blob_storage import ACCOUNT, BlobStorage
 from isocenter.emulators.azure.container import Scope
 from isocenter.emulators.azure.job_run import GRACE_S, Surroundings
 from isocenter.emulators.azure.log_blob import CONTAINER as WORKSPACE_CONTAINER
+from isocenter.emulators.azure.online_endpoints import OnlineEndpoints
 from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.service import AzureService
 from isocenter.emulators.azure.workspace import Cluster, Workspace
 from isocenter.emulators.descriptor_file import emulated_labels
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import WebServer
 from isocenter.targets.descriptor import DeploymentDescriptor, DescribedNetwork, GpuOnOffer
 from isocenter.targets.file_system import emulated_azure
@@ -23,6 +26,7 @@ from isocenter.targets.file_system import emulated_azure
 SCOPE = Scope("00000000-0000-0000-0000-00000000e000", "emulated", "emulated")
 # No image is pulled: the digest stands for the program that is installed here.
 IMAGE = f"emulated.azurecr.io/isocenter/training@sha256:{'0' * 64}"
+_SERVING_IMAGE = IMAGE.replace("/training@", "/serving@")
 _REGION, _RESIDENCY = "westeurope", "eu"
 _DATASTORES = {
     "isocenter_data": "data",
@@ -53,7 +57,10 @@ _WORKSPACE = {
     },
     "storageAccount": f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}",
 }
-_TRAINING = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/training"
+_IDENTITY_IDS = {
+    role: f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{role}"
+    for role in ("training", "serving")
+}
 
 
 class AzureEmulator:
@@ -61,14 +68,24 @@ class AzureEmulator:
 
     Args:
         scratch: folder of its state and of the blobs.
-        program: what stands for the image's entry point.
+        program: what stands for the training image's entry point.
+        serving_program: likewise for the serving image's.
         stop_grace_s: between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, scratch: Path, program: Sequence[str], *, stop_grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        program: Sequence[str],
+        serving_program: Sequence[str] = SERVING_PROGRAM,
+        *,
+        stop_grace_s: float = GRACE_S,
+    ) -> None:
         self._scratch = scratch
         self._program = tuple(program)
+        self._serving_program = tuple(serving_program)
         self._stop_grace_s = stop_grace_s
+        self.is_new = not (scratch / "blobs").is_dir()
         self._storage = BlobStorage(scratch / "blobs")
         self._workspace: Workspace | None = None
         self._server: WebServer | None = None
@@ -91,7 +108,18 @@ class AzureEmulator:
             self._workspace = Workspace(self._scratch / "workspace", around, _clusters(), _DATASTORES)
             variables = {"AZURE_STORAGE_CONNECTION_STRING": emulated_azure(self._storage.address)}
             self._pipelines = Pipelines(self._workspace, variables)
-            service = AzureService(self._workspace, SCOPE, _WORKSPACE, _REGION, self._pipelines)
+            self._endpoints = OnlineEndpoints(
+                self._scratch / "endpoints", self._workspace, self._serving_program
+            )
+            service = AzureService(
+                self._workspace,
+                SCOPE,
+                _WORKSPACE,
+                _REGION,
+                self._pipelines,
+                self._endpoints,
+                AutoscaleSettings(self._scratch / "autoscaling.json", self._endpoints),
+            )
             self._server = WebServer(service, port).start()
         except BaseException:
             self.close()
@@ -104,6 +132,7 @@ class AzureEmulator:
             self._server.close()
         if self._workspace is not None:
             self._pipelines.close()
+            self._endpoints.close()
             self._workspace.close()
         self._storage.close()
 
@@ -164,7 +193,7 @@ def _descriptor(name: str, address: str, storage: str) -> DeploymentDescriptor:
             "resource_group": SCOPE.resource_group,
             "datastores": {"data": "isocenter_data", "models": "isocenter_models"},
             "clusters": clusters,
-            "identity_ids": {"training": _TRAINING},
-            "images": {"training": IMAGE},
+            "identity_ids": _IDENTITY_IDS,
+            "images": {"training": IMAGE, "serving": _SERVING_IMAGE},
         },
     )

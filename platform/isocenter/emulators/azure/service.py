@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from isocenter.emulators.azure.autoscaling import AutoscaleSettings
 from isocenter.emulators.azure.container import Scope
+from isocenter.emulators.azure.endpoint_resources import EndpointResources
 from isocenter.emulators.azure.job_record import FINAL, JobRecord
+from isocenter.emulators.azure.online_endpoints import OnlineEndpoints
 from isocenter.emulators.azure.pipelines import Pipelines
 from isocenter.emulators.azure.rest_models import MalformedError, check
+from isocenter.emulators.azure.scoring import Scoring
 from isocenter.emulators.azure.workspace import RefusedError, Workspace
 from isocenter.emulators.web_server import Answer, Request, json_answer
 
@@ -25,6 +29,11 @@ _WORKSPACE = re.compile(
     rf"/providers/{re.escape(_PROVIDER)}/workspaces/(?P<workspace>[^/]+)(?P<rest>/.*)?$",
     re.IGNORECASE,
 )
+_AUTOSCALE = re.compile(
+    r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Insights/autoscalesettings/(?P<name>[^/]+)$",
+    re.IGNORECASE,
+)
+_SCORE = re.compile(r"^/inference/(?P<name>[A-Za-z0-9-]+)/score$")
 _CODES = {
     400: "BadRequest",
     401: "ExpiredAuthenticationToken",
@@ -58,6 +67,8 @@ class AzureService:
         properties: of the workspace itself, as its resource shows them.
         region: its location.
         pipelines: its pipeline jobs.
+        endpoints: its online endpoints.
+        autoscaling: bounds of their deployments.
     """
 
     def __init__(
@@ -67,12 +78,17 @@ class AzureService:
         properties: Mapping[str, Any],
         region: str,
         pipelines: Pipelines,
+        endpoints: OnlineEndpoints,
+        autoscaling: AutoscaleSettings,
     ) -> None:
         self._workspace = workspace
         self._pipelines = pipelines
         self._scope = scope
         self._properties = dict(properties)
         self._region = region
+        self._autoscaling = autoscaling
+        self._scoring = Scoring(endpoints)
+        self._endpoint_resources = EndpointResources(endpoints, self._scoring, self._id)
 
     def answer(self, request: Request) -> Answer:
         """Do what was asked."""
@@ -95,6 +111,10 @@ class AzureService:
         if path == "/discovery":  # asked for without a token: it names addresses only
             return json_answer({"api": _own_address(request), "history": _own_address(request)})
         _check_token(request)
+        if setting := _AUTOSCALE.match(path):
+            return self._autoscaling.answer(request, setting["name"])
+        if scored := _SCORE.match(path):
+            return self._scoring.answer(scored["name"], request)
         match = _WORKSPACE.match(path)
         if match is None:
             raise RefusedError(404, "InvalidResourceType", f"The emulator has no {path}.")
@@ -114,6 +134,10 @@ class AzureService:
         match (request.method, *parts):
             case ("GET",):
                 return json_answer(self._whole(request))
+            case (_, "onlineEndpoints", *rest):
+                return self._endpoint_resources.answer(request, rest)
+            case ("GET", "onlineEndpointOperations", *rest):
+                return self._endpoint_resources.status(request, rest)
             case ("GET", "computes", name) if name in self._workspace.clusters:
                 return json_answer(self._compute(name))
             case ("GET", "datastores"):

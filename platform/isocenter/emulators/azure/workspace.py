@@ -212,12 +212,17 @@ class Workspace:
 
     def _places(self, properties: Mapping[str, Any]) -> dict[Port, BlobFolder]:
         return {
-            (kind, name): self._place(name, str(one.get("uri") or ""))
+            (kind, name): self.place_of(name, str(one.get("uri") or ""))
             for kind in ("inputs", "outputs")
             for name, one in (properties.get(kind) or {}).items()
         }
 
-    def _place(self, name: str, uri: str) -> BlobFolder:
+    def place_of(self, name: str, uri: str) -> BlobFolder:
+        """The blobs that ``uri`` of ``name`` stands for.
+
+        Raises:
+            RefusedError: it is of no datastore and no storage account.
+        """
         if match := _DATASTORE.match(uri):
             if match[1] not in self.datastores:
                 raise RefusedError(400, "UserError", f"The datastore {match[1]} of {name} was not found.")

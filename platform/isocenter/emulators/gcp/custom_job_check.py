@@ -12,12 +12,12 @@ from isocenter.clouds.offer import cloud_offer
 from isocenter.emulators.gcp.service_error import ServiceError
 
 _MACHINE = re.compile(r"(n1|n2|n2d|n4|c2|c2d|c3|c4|e2|m1)-(standard|highmem|highcpu|ultramem|megamem)-\d+")
-_IMAGE = re.compile(r"[a-z0-9.:-]+(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
+IMAGE = re.compile(r"[a-z0-9.:-]+(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
-_ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
-_KEY = re.compile(r"projects/[^/]+/locations/([^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
-_NETWORK = re.compile(r"projects/\d+/global/networks/[a-z]([-a-z0-9]*[a-z0-9])?")
+ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
+KEY = re.compile(r"projects/[^/]+/locations/([^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
+NETWORK = re.compile(r"projects/\d+/global/networks/[a-z]([-a-z0-9]*[a-z0-9])?")
 _ATTACHMENT = re.compile(r"projects/[^/]+/regions/[^/]+/networkAttachments/[^/]+")
 _MOST_LABELS, _MOST_VARIABLES, _LONGEST_NAME = 64, 100, 128
 
@@ -41,15 +41,16 @@ def _numbered(faults: list[tuple[str, str]]) -> Iterator[str]:
 def _faults(job: Any, region: str) -> Iterator[tuple[str, str]]:
     if not 0 < len(job.display_name) <= _LONGEST_NAME:
         yield "display_name", f"It must have 1 to {_LONGEST_NAME} characters."
-    yield from _label_faults(job.labels)
+    yield from label_faults(job.labels)
     key = job.encryption_spec.kms_key_name
-    match = _KEY.fullmatch(key)
+    match = KEY.fullmatch(key)
     if key and (match is None or match[1] not in (region, "global")):
         yield "encryption_spec.kms_key_name", f"It is no key in {region}: {key}"
     yield from _spec_faults(job.job_spec)
 
 
-def _label_faults(labels: Any) -> Iterator[tuple[str, str]]:
+def label_faults(labels: Any) -> Iterator[tuple[str, str]]:
+    """Fields and what is wrong with them, of labels."""
     if len(labels) > _MOST_LABELS:
         yield "labels", f"More than {_MOST_LABELS}."
     for name, value in labels.items():
@@ -63,9 +64,9 @@ def _spec_faults(spec: Any) -> Iterator[tuple[str, str]]:
     for number, pool in enumerate(spec.worker_pool_specs):
         for field, message in _pool_faults(pool, number):
             yield f"job_spec.worker_pool_specs[{number}].{field}", message
-    if spec.service_account and not _ACCOUNT.fullmatch(spec.service_account):
+    if spec.service_account and not ACCOUNT.fullmatch(spec.service_account):
         yield "job_spec.service_account", f"No service account: {spec.service_account}"
-    if spec.network and not _NETWORK.fullmatch(spec.network):
+    if spec.network and not NETWORK.fullmatch(spec.network):
         yield "job_spec.network", "It must be projects/NUMBER/global/networks/NAME."
     attachment = spec.psc_interface_config.network_attachment
     if spec.network and attachment:
@@ -84,14 +85,15 @@ def _pool_faults(pool: Any, number: int) -> Iterator[tuple[str, str]]:
         yield "replica_count", "It must be at least 1."
     if pool.WhichOneof("task") != "container_spec":
         yield "container_spec", "Required: the emulator runs containers only."
-    if not _IMAGE.fullmatch(pool.container_spec.image_uri):
+    if not IMAGE.fullmatch(pool.container_spec.image_uri):
         yield "container_spec.image_uri", f"No image: {pool.container_spec.image_uri}"
     if len(pool.container_spec.env) > _MOST_VARIABLES:
         yield "container_spec.env", f"More than {_MOST_VARIABLES}."
-    yield from _machine_faults(pool.machine_spec)
+    yield from machine_faults(pool.machine_spec)
 
 
-def _machine_faults(spec: Any) -> Iterator[tuple[str, str]]:
+def machine_faults(spec: Any) -> Iterator[tuple[str, str]]:
+    """Fields and what is wrong with them, of a MachineSpec."""
     sold = cloud_offer("gcp").named(spec.machine_type)
     if sold is None and not _MACHINE.fullmatch(spec.machine_type):
         yield "machine_spec.machine_type", f"Machine type {spec.machine_type!r} is not supported."

@@ -1,4 +1,4 @@
-"""Cloud Logging's entries.list over what jobs' containers printed.
+"""Cloud Logging's entries.list over what the containers of jobs and endpoints printed.
 
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list. A line's timestamp is made of its
 container's start and its place in the log: lines are in order, and the times between them are not to be read.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from isocenter.emulators.gcp.custom_jobs import CustomJobs, Replica
+from isocenter.emulators.gcp.endpoints import Endpoints
 from isocenter.emulators.gcp.list_filter import matches, parse_filter
 from isocenter.emulators.gcp.service_error import ServiceError
 from isocenter.emulators.web_server import Request
@@ -23,10 +24,11 @@ _FIELDS: Mapping[str, type] = {
     "pageToken": str,
 }
 _ORDERS = {"": False, "timestamp asc": False, "timestamp desc": True}
+_ENDPOINT = "aiplatform.googleapis.com/Endpoint"
 _DEFAULT_PAGE, _LARGEST_PAGE = 50, 1000
 
 
-def list_entries(request: Request, jobs: CustomJobs, project: str) -> dict[str, Any]:
+def list_entries(request: Request, jobs: CustomJobs, endpoints: Endpoints, project: str) -> dict[str, Any]:
     """The answer to ``POST /v2/entries:list``.
 
     Raises:
@@ -40,8 +42,12 @@ def list_entries(request: Request, jobs: CustomJobs, project: str) -> dict[str, 
     if body.get("orderBy", "") not in _ORDERS:
         raise ServiceError(400, "order_by must be 'timestamp asc' or 'timestamp desc'.")
     terms = parse_filter(body.get("filter", ""))
-    job_id = next((term.value for term in terms if term.field == "resource.labels.job_id"), "")
-    found = [entry for entry in _entries(jobs, job_id, project) if matches(terms, _reader(entry))]
+    asked = {term.field: term.value for term in terms}
+    if asked.get("resource.type") == _ENDPOINT:
+        entries = _entries_of_endpoint(endpoints, asked.get("resource.labels.endpoint_id", ""), project)
+    else:
+        entries = _entries(jobs, asked.get("resource.labels.job_id", ""), project)
+    found = [entry for entry in entries if matches(terms, _reader(entry))]
     found.sort(key=lambda entry: (entry["timestamp"], entry["insertId"]))
     if _ORDERS[body.get("orderBy", "")]:
         found.reverse()
@@ -74,11 +80,14 @@ def _page(found: list[dict[str, Any]], size: int, token: str) -> dict[str, Any]:
 
 
 def _reader(entry: Mapping[str, Any]) -> Any:
-    fields = {
-        "resource.type": entry["resource"]["type"],
-        "resource.labels.job_id": entry["resource"]["labels"]["job_id"],
-        "timestamp": entry["timestamp"],
-    }
+    fields = {"resource.type": entry["resource"]["type"], "timestamp": entry["timestamp"]}
+    for name, labels in (
+        ("resource.labels", entry["resource"]["labels"]),
+        ("labels", entry.get("labels", {})),
+    ):
+        fields |= {f"{name}.{label}": value for label, value in labels.items()}
+    if entry["resource"]["type"] == _ENDPOINT:
+        fields["jsonPayload.abstained"] = str(entry["jsonPayload"].get("abstained", ""))
 
     def read(field: str) -> str:
         if field not in fields:
@@ -104,6 +113,33 @@ def _entries(jobs: CustomJobs, job_id: str, project: str) -> Iterator[dict[str, 
             }
 
 
+def _entries_of_endpoint(endpoints: Endpoints, endpoint_id: str, project: str) -> Iterator[dict[str, Any]]:
+    for deployed_model_id, start, path in endpoints.logs(endpoint_id):
+        begun = path.stat().st_ctime
+        for number, line in enumerate(path.read_bytes().decode(errors="replace").splitlines()):
+            payload = _payload(line)
+            yield {
+                "logName": f"projects/{project}/logs/aiplatform.googleapis.com%2Fprediction_container",
+                "resource": {
+                    "type": _ENDPOINT,
+                    "labels": {"endpoint_id": endpoint_id, "resource_container": project},
+                },
+                "labels": {"deployed_model_id": deployed_model_id, "replica_id": start},
+                "timestamp": _said_at(payload) or _moment(begun, number),
+                "severity": "INFO",
+                "insertId": f"{deployed_model_id}-{start}-{number:08}",
+                "jsonPayload": payload,
+            }
+
+
+def _said_at(payload: Mapping[str, Any]) -> str:
+    """When the serving program says that it wrote the line; empty where it doesn't."""
+    try:
+        return _google(datetime.fromisoformat(str(payload.get("at", ""))))
+    except ValueError:
+        return ""
+
+
 def _lines(replica: Replica) -> list[str]:
     if not replica.log.is_file():
         return []
@@ -114,9 +150,16 @@ def _lines(replica: Replica) -> list[str]:
 
 
 def _time(replica: Replica, number: int) -> str:
+    return _moment(replica.begun, number)
+
+
+def _moment(begun: float, number: int) -> str:
+    return _google(datetime.fromtimestamp(begun, UTC) + timedelta(microseconds=number))
+
+
+def _google(moment: datetime) -> str:
     """RFC 3339 with nine digits, as the service writes it."""
-    moment = datetime.fromtimestamp(replica.begun, UTC) + timedelta(microseconds=number)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
 def _payload(line: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from isocenter.emulators.gcp.endpoint_check import check_container
 from isocenter.emulators.gcp.list_filter import matches, parse_filter
 from isocenter.emulators.gcp.service_error import ServiceError
 from isocenter.storage.atomic import write_bytes
@@ -52,6 +53,8 @@ class Models:
             versions = self._models.setdefault(model_id, [])
             made = _copy(request.model)
             made.name = f"{request.parent}/models/{model_id}"
+            if made.container_spec.image_uri:
+                made.supported_deployment_resources_types.append(_dedicated())
             made.version_id = str(int(versions[-1].version_id) + 1 if versions else 1)
             for field in ("create_time", "update_time", "version_create_time", "version_update_time"):
                 getattr(made, field).GetCurrentTime()
@@ -63,6 +66,18 @@ class Models:
             return UploadModelResponse.pb(
                 UploadModelResponse(model=made.name, model_version_id=made.version_id)
             )
+
+    def delete(self, name: str) -> str:
+        """Forget a model with all of its versions; returns its full name.
+
+        Raises:
+            ServiceError: there is none.
+        """
+        with self._lock:
+            found = self._versions(name)[0].name
+            del self._models[found.rpartition("/")[2]]
+            self._save()
+            return str(found)
 
     def get(self, name: str) -> Any:
         """The version that ``name`` names: by ``@number``, ``@alias``, or the default one."""
@@ -168,10 +183,18 @@ def _check(model: Any) -> None:
         raise ServiceError(400, f"display_name must have 1 to {_LONGEST_NAME} characters.")
     if model.artifact_uri and not model.artifact_uri.startswith("gs://"):
         raise ServiceError(400, "artifact_uri must begin with gs://.")
+    if model.HasField("container_spec"):
+        check_container(model.container_spec)
     for alias in model.version_aliases:
         if not _ALIAS.fullmatch(alias):
             raise ServiceError(400, f"Invalid version alias: {alias}")
     _check_labels(model.labels)
+
+
+def _dedicated() -> int:
+    from google.cloud.aiplatform_v1 import Model
+
+    return int(Model.DeploymentResourcesType.DEDICATED_RESOURCES)
 
 
 def _check_labels(labels: Any) -> None:

@@ -15,7 +15,7 @@ from isocenter.emulators.web_server import Request
 # A protobuf message; Google's have no types that mypy could read.
 Message = Any
 
-_SERVICES = ("job_service", "model_service", "pipeline_service")
+_SERVICES = ("job_service", "model_service", "pipeline_service", "endpoint_service", "prediction_service")
 _PACKAGE = "google.cloud.aiplatform_v1"
 _FIELD = re.compile(r"\{([a-z_.]+)=([^}]+)\}")
 
@@ -79,9 +79,10 @@ def _rpcs_of(service: str) -> Iterator[Rpc]:
     )
     for name, stub in inspect.getmembers(base, inspect.isclass):
         kind = getattr(types, f"{name.removeprefix('_Base')}Request", None)
-        if not name.startswith("_Base") or kind is None:
+        options = getattr(stub, "_get_http_options", None)  # streams have none
+        if not name.startswith("_Base") or kind is None or options is None:
             continue
-        for option in getattr(stub, "_get_http_options")():  # noqa: B009 - a stub of no known type
+        for option in options():
             pattern, fields = _pattern(option["uri"])
             yield Rpc(
                 name.removeprefix("_Base"),

@@ -5,6 +5,7 @@ Beside Kubernetes' own routes: ``POST /emulator/interrupt`` (``{"run": ID}``) ta
 pods away, ``POST /emulator/settings`` (``{"trainer": false}``) takes Kubeflow Trainer out of the cluster.
 """
 
+import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from isocenter.emulators.kubernetes.objects import Objects
 from isocenter.emulators.kubernetes.pods import ENDED, Kubelet
 from isocenter.emulators.kubernetes.schemas import TRAINER, RefusedError, check, invalid
+from isocenter.emulators.kubernetes.service_proxy import ServiceProxies
 from isocenter.emulators.kubernetes.trainer import check_train_job
 from isocenter.emulators.web_server import Answer, Request, json_answer
 
@@ -25,6 +27,9 @@ _KINDS = {
     ("v1", "pods"): "Pod",
     ("v1", "secrets"): "Secret",
     ("v1", "services"): "Service",
+    ("apps/v1", "deployments"): "Deployment",
+    ("autoscaling/v2", "horizontalpodautoscalers"): "HorizontalPodAutoscaler",
+    ("policy/v1", "poddisruptionbudgets"): "PodDisruptionBudget",
     ("batch/v1", "jobs"): "Job",
     (TRAINER, "trainingruntimes"): "TrainingRuntime",
     (TRAINER, "trainjobs"): "TrainJob",
@@ -35,6 +40,7 @@ _MERGE_PATCH = "application/merge-patch+json"  # the one that is understood: RFC
 # Of a Job's or TrainJob's specification, what may change (Kubernetes' validation of updates).
 _MUTABLE = frozenset(("suspend", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "parallelism"))
 _WATCH_S, _POLL_S = 300.0, 0.02
+_PROXY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class _Place:
     namespace: str
     name: str = ""
     part: str = ""
+    port: int = 0
 
 
 class ApiServer:
@@ -57,11 +64,18 @@ class ApiServer:
         kubelet: has the pods' logs.
         namespaces: that there are.
         wake: is called when something has changed.
+        proxies: give Services their ports.
     """
 
     def __init__(
-        self, objects: Objects, kubelet: Kubelet, namespaces: frozenset[str], wake: Callable[[], None]
+        self,
+        objects: Objects,
+        kubelet: Kubelet,
+        namespaces: frozenset[str],
+        wake: Callable[[], None],
+        proxies: ServiceProxies,
     ) -> None:
+        self._proxies = proxies
         self._objects = objects
         self._kubelet = kubelet
         self._namespaces = namespaces
@@ -111,7 +125,13 @@ class ApiServer:
         )
 
     def _discovery(self, path: str) -> Object | None:
-        groups = ["batch/v1", *([TRAINER] if self.has_trainer else [])]
+        groups = [
+            "apps/v1",
+            "autoscaling/v2",
+            "batch/v1",
+            "policy/v1",
+            *([TRAINER] if self.has_trainer else []),
+        ]
         if path == "/version":
             return {"major": "1", "minor": "31", "gitVersion": "v1.31.0+isocenter-emulated"}
         if path == "/api":
@@ -133,12 +153,16 @@ class ApiServer:
         if rest[1] not in self._namespaces:
             raise RefusedError(404, "NotFound", f'namespaces "{rest[1]}" not found')
         name, part = ([*rest[3:], "", ""])[:2]
-        return _Place(version, rest[2], _KINDS[version, rest[2]], rest[1], name, part)
+        name, _, port = name.partition(":") if part == "proxy" else (name, "", "")
+        number = int(port) if port.isdigit() else 0
+        return _Place(version, rest[2], _KINDS[version, rest[2]], rest[1], name, part, number)
 
     def _read(self, place: _Place, request: Request) -> Answer:
         found = self._get(place)
         if place.part == "log" and place.kind == "Pod":
             return self._log(found, follow=request.first("follow") == "true")
+        if place.part == "proxy" and place.kind == "Pod":
+            return _asked(found, place.port, request.plain_path.partition("/proxy")[2])
         if place.part not in ("", "status"):
             raise _no_route()
         return json_answer(found)
@@ -191,7 +215,10 @@ class ApiServer:
                 raise RefusedError(409, "AlreadyExists", message)
             if place.kind == "TrainJob":
                 check_train_job(thing, self._objects)
-            made = self._objects.add({**thing, "status": {}} if "Job" in place.kind else thing)
+            if place.kind == "Service":
+                self._proxies.give_port(thing)
+            has_status = "Job" in place.kind or place.kind == "Deployment"
+            made = self._objects.add({**thing, "status": {}} if has_status else thing)
         self._wake()
         return json_answer(made, 201)
 
@@ -255,6 +282,22 @@ class ApiServer:
         else:
             raise _no_route()
         return json_answer({})
+
+
+def _asked(pod: Object, port: int, path: str) -> Answer:
+    """What a pod answers to the API server."""
+    address = pod["status"].get("podIP", "")
+    connection = http.client.HTTPConnection(address, port, timeout=_PROXY_S)
+    try:
+        connection.request("GET", path or "/")
+        response = connection.getresponse()
+        kind = response.getheader("Content-Type", "text/plain")
+        return Answer(response.status, response.read(), {"Content-Type": kind})
+    except (OSError, http.client.HTTPException) as error:
+        message = f"error trying to reach service: {error}"
+        raise RefusedError(503, "ServiceUnavailable", message) from None
+    finally:
+        connection.close()
 
 
 def _body(request: Request) -> Object:
@@ -345,6 +388,8 @@ def _refuse_immutable(place: _Place, known: Object, changed: Object) -> None:
     for field in ("uid", "name", "namespace", "creationTimestamp"):
         if known["metadata"].get(field) != changed["metadata"].get(field):
             raise invalid(changed, [f"metadata.{field}: Invalid value: field is immutable"])
+    if place.kind == "Deployment" and known["spec"]["selector"] != changed["spec"]["selector"]:
+        raise invalid(changed, ["spec.selector: Invalid value: field is immutable"])
     if place.kind not in ("Job", "TrainJob"):
         return
     before, after = known["spec"], changed["spec"]

@@ -8,12 +8,15 @@ from pathlib import Path
 from isocenter.emulators.descriptor_file import emulated_labels
 from isocenter.emulators.kubernetes.admission import Site, refusal
 from isocenter.emulators.kubernetes.api import ApiServer
+from isocenter.emulators.kubernetes.deployments import DeploymentController
 from isocenter.emulators.kubernetes.jobs import JobController
 from isocenter.emulators.kubernetes.nodes import Node
 from isocenter.emulators.kubernetes.object_store import ObjectStore
 from isocenter.emulators.kubernetes.objects import Objects
 from isocenter.emulators.kubernetes.pods import Kubelet
+from isocenter.emulators.kubernetes.service_proxy import ServiceProxies
 from isocenter.emulators.kubernetes.trainer import TrainJobController
+from isocenter.emulators.serve import SERVING_PROGRAM
 from isocenter.emulators.web_server import WebServer
 from isocenter.targets.descriptor import DeploymentDescriptor, GpuOnOffer
 
@@ -33,8 +36,9 @@ _OFFER = (
 )
 # Nothing is pulled: the program that stands for the image's entry point is the installed one.
 IMAGE = f"{REGISTRY}/training@sha256:{'0' * 64}"
+SERVING_IMAGE = f"{REGISTRY}/serving@sha256:{'0' * 64}"
 _STOP_GRACE_S = 30
-_TICK_S, _IDLE_S = 0.02, 0.5
+_TICK_S, _WATCH_S, _IDLE_S = 0.02, 0.1, 0.5
 
 
 class KubernetesEmulator:
@@ -42,20 +46,29 @@ class KubernetesEmulator:
 
     Args:
         scratch: keeps its objects, the pods' logs and working folders.
-        program: what stands for the entry point of every image.
+        program: what stands for the entry point of every image but the serving one.
+        serving_program: what stands for that one's.
     """
 
-    def __init__(self, scratch: Path, program: Sequence[str]) -> None:
+    def __init__(
+        self, scratch: Path, program: Sequence[str], serving_program: Sequence[str] = SERVING_PROGRAM
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         volumes = scratch / "volumes"
         for name in _VOLUMES:
             (volumes / name).mkdir(parents=True, exist_ok=True)
         self._objects = Objects(scratch / "objects")
-        self._kubelet = Kubelet(self._objects, _nodes(), scratch / "pods", program, volumes)
+        pods = scratch / "pods"
+        self._kubelet = Kubelet(self._objects, _nodes(), pods, program, serving_program, volumes)
         self._jobs = JobController(self._objects, self._kubelet, lambda pod: refusal(pod, _site()))
+        self._deployments = DeploymentController(
+            self._objects, self._kubelet, lambda pod: refusal(pod, _site())
+        )
+        self._proxies = ServiceProxies(self._objects)
         self._train_jobs = TrainJobController(self._objects)
         self._woken, self._closed = threading.Event(), threading.Event()
-        self._api = ApiServer(self._objects, self._kubelet, frozenset((NAMESPACE,)), self._woken.set)
+        names = frozenset((NAMESPACE,))
+        self._api = ApiServer(self._objects, self._kubelet, names, self._woken.set, self._proxies)
         self._store = ObjectStore(scratch)
         self._server: WebServer | None = None
         self._clock = threading.Thread(target=self._run, daemon=True)
@@ -76,6 +89,11 @@ class KubernetesEmulator:
         self._clock.start()
         return _described(name, server.address, storage)
 
+    @property
+    def is_new(self) -> bool:
+        """See :class:`isocenter.emulators.serve.Emulator`."""
+        return self._store.is_new
+
     def close(self) -> None:
         """Stop the pods that run and the object store, and answer no more."""
         self._closed.set()
@@ -83,35 +101,45 @@ class KubernetesEmulator:
         if self._server is not None:
             self._server.close()
             self._clock.join(timeout=10)
-            self._kubelet.stop_all()
+        self._kubelet.close()
+        self._proxies.close()
         self._store.close()
 
     def _run(self) -> None:
         while not self._closed.is_set():
             self._woken.clear()
             try:
-                busy = self._reconcile()
+                pause = self._reconcile()
             except Exception:  # a defect of ours in one object must not stop the others
                 traceback.print_exc()
-                busy = False
-            self._woken.wait(_TICK_S if busy else _IDLE_S)
+                pause = _IDLE_S
+            self._woken.wait(pause)
 
-    def _reconcile(self) -> bool:
-        """One step of every controller; whether there is more to do soon."""
+    def _reconcile(self) -> float:
+        """One step of every controller; in how many seconds to look again."""
         with self._objects.lock:
             version = self._objects.version
             self._train_jobs.reconcile()
             self._jobs.reconcile()
+            self._deployments.reconcile()
             self._kubelet.reconcile()
-            return self._objects.version != version or self._is_busy()
+            self._proxies.reconcile()
+            return _TICK_S if self._objects.version != version else self._pause()
 
-    def _is_busy(self) -> bool:
-        return any(pod["status"]["phase"] in ("Pending", "Running") for pod in self._objects.list("Pod"))
+    def _pause(self) -> float:
+        """Pods that serve go on for days; those of jobs end soon."""
+        kinds = {
+            pod["metadata"]["ownerReferences"][0]["kind"]
+            for pod in self._objects.list("Pod")
+            if pod["status"]["phase"] in ("Pending", "Running")
+        }
+        return _TICK_S if "Job" in kinds else _WATCH_S if kinds else _IDLE_S
 
     def _forget_jobs(self) -> None:
         """What they left went with the object store: to those who ask, they never were."""
         self._kubelet.stop_all()
-        for kind in ("TrainJob", "Job", "Pod", "TrainingRuntime", "Service", "Event"):
+        kinds = ("TrainJob", "Job", "Deployment", "Pod", "TrainingRuntime", "Service", "Event")
+        for kind in (*kinds, "HorizontalPodAutoscaler", "PodDisruptionBudget"):
             for thing in self._objects.list(kind):
                 self._objects.remove(kind, thing["metadata"]["namespace"], thing["metadata"]["name"])
 
@@ -168,7 +196,8 @@ def _described(name: str, address: str, storage: str) -> DeploymentDescriptor:
         settings={
             "namespace": NAMESPACE,
             "component_label": _COMPONENT,
-            "images": {"training": IMAGE},
+            "images": {"training": IMAGE, "serving": SERVING_IMAGE},
+            "service_type": "NodePort",
             "volumes": {volume: volume for volume in _VOLUMES},
             "secrets": {"object-store": SECRET},
             "priority_classes": {priority: f"{_PREFIX}-{priority}" for priority in _PRIORITIES},

@@ -72,7 +72,7 @@ def _field(path: str, pod: Object) -> str:
         "metadata.uid": metadata["uid"],
         "spec.nodeName": pod["spec"].get("nodeName", ""),
         "spec.serviceAccountName": pod["spec"].get("serviceAccountName", ""),
-        "status.podIP": "127.0.0.1",
+        "status.podIP": pod["status"].get("podIP", "127.0.0.1"),
     }
     if path not in plain:
         raise ConfigError(f"unsupported fieldPath: {path}")

@@ -39,9 +39,10 @@ class JobController:
         uids = {job["metadata"]["uid"] for job in jobs}
         pods: dict[str, list[Object]] = {}
         for pod in self._objects.list("Pod"):
-            owner = pod["metadata"]["ownerReferences"][0]["uid"]
-            pods.setdefault(owner, []).append(pod)
-            if owner not in uids:
+            owner = pod["metadata"]["ownerReferences"][0]
+            if owner["kind"] == "Job":
+                pods.setdefault(owner["uid"], []).append(pod)
+            if owner["kind"] == "Job" and owner["uid"] not in uids:
                 self._kubelet.delete(pod)
         for job in jobs:
             self._step(job, pods.get(job["metadata"]["uid"], []))

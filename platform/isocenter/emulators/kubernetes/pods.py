@@ -5,8 +5,10 @@ named by ISOCENTER_TERMINATION_LOG. The addresses that the cluster's name servic
 variables that torchrun reads; the port of a job's first pod is a free one of this machine.
 """
 
+import hashlib
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,15 @@ from isocenter.emulators.job_process import Ending, JobProcess
 from isocenter.emulators.kubernetes.environment import ConfigError, expand, variables
 from isocenter.emulators.kubernetes.nodes import Node, choose
 from isocenter.emulators.kubernetes.objects import Objects, now
+from isocenter.emulators.kubernetes.probes import Probes
 
 Object = dict[str, Any]
 ENDED = ("Succeeded", "Failed")
 DISRUPTED = "DisruptionTarget"
 _MESSAGE_BYTES, _TAIL_BYTES = 4096, 2048
 _DEFAULT_GRACE_S = 30
+_BACKOFF = "CrashLoopBackOff"
+_SHORTEST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 5.0
 
 
 class Kubelet:
@@ -30,13 +35,23 @@ class Kubelet:
         objects: of the cluster.
         nodes: its machines.
         folder: keeps logs and working folders.
-        program: what stands for the entry point of every image.
+        program: what stands for the entry point of every image but the serving one.
+        serving_program: what stands for that one's.
         volumes: folder of the claims' contents.
     """
 
     def __init__(
-        self, objects: Objects, nodes: Sequence[Node], folder: Path, program: Sequence[str], volumes: Path
+        self,
+        objects: Objects,
+        nodes: Sequence[Node],
+        folder: Path,
+        program: Sequence[str],
+        serving_program: Sequence[str],
+        volumes: Path,
     ) -> None:
+        self._serving_program = serving_program
+        self._probes = Probes()
+        self._resting: dict[str, float] = {}
         self._objects = objects
         self._nodes = nodes
         self._folder = folder
@@ -73,6 +88,11 @@ class Kubelet:
         for pod in self._objects.list("Pod"):
             self._process(pod).terminate(0.0)
 
+    def close(self) -> None:
+        """Kill what goes on, and ask no more whether it is ready."""
+        self.stop_all()
+        self._probes.close()
+
     def _step(self, pod: Object) -> None:
         phase = pod["status"]["phase"]
         leaving = "deletionTimestamp" in pod["metadata"]
@@ -84,11 +104,52 @@ class Kubelet:
         if phase == "Pending":
             self._start(pod)
             return
+        if _is_resting(pod):
+            self._start_again(pod, leaving=leaving)
+            return
         ending = self._process(pod).ending()
-        if ending is not None:
+        if ending is not None and pod["spec"].get("restartPolicy") == "Always" and not leaving:
+            self._rest(pod, ending)
+        elif ending is not None:
             self._end(pod, ending)
         elif leaving or has_condition(pod, DISRUPTED):
             self._tell_to_stop(pod)
+        elif has_condition(pod, "Ready") != self._probes.is_ready(pod):
+            self._tell_ready(pod, not has_condition(pod, "Ready"))
+
+    def _tell_ready(self, pod: Object, is_ready: bool) -> None:
+        others = [found for found in pod["status"]["conditions"] if found["type"] != "Ready"]
+        ready = _condition("Ready", "True" if is_ready else "False")
+        pod["status"]["conditions"] = [*others, ready]
+        for status in pod["status"].get("containerStatuses") or ():
+            status["ready"] = is_ready
+        self._objects.update(pod)
+
+    def _rest(self, pod: Object, ending: Ending) -> None:
+        """A container that has ended is started again after a while, each time a longer one."""
+        self._probes.forget(pod)
+        terminated = self._terminated(pod, ending)
+        restarts = _restarts(pod) + 1
+        waiting = {"reason": _BACKOFF, "message": "back-off restarting failed container"}
+        _set_state(pod, {"waiting": waiting}, restarts=restarts, last={"terminated": terminated})
+        wait = min(_SHORTEST_BACKOFF_S * 2**restarts, _LONGEST_BACKOFF_S)
+        self._resting[pod["metadata"]["uid"]] = time.monotonic() + wait
+        self._tell_ready(pod, False)
+
+    def _start_again(self, pod: Object, *, leaving: bool) -> None:
+        uid = pod["metadata"]["uid"]
+        if leaving:
+            self._resting.pop(uid, None)
+            self._objects.remove("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
+            return
+        if time.monotonic() < self._resting.get(uid, 0.0):
+            return
+        self._resting.pop(uid, None)
+        container, status = pod["spec"]["containers"][0], pod["status"]["containerStatuses"][0]
+        last, restarts = status.get("lastState") or {}, status["restartCount"]
+        _set_state(pod, {"running": {"startedAt": now()}}, restarts=restarts, last=last, ready=False)
+        self._process(pod, container, self._environment(container, pod)).start()
+        self._objects.update(pod)
 
     def _tell_to_stop(self, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
@@ -109,6 +170,7 @@ class Kubelet:
                 return
             pod["spec"]["nodeName"] = node
         container = pod["spec"]["containers"][0]
+        pod["status"]["podIP"] = _address(pod) if container.get("ports") else "127.0.0.1"
         try:
             environment = self._environment(container, pod)
         except ConfigError as error:
@@ -116,9 +178,10 @@ class Kubelet:
             _set_state(pod, {"waiting": waiting})
             self._objects.update(pod)
             return
-        pod["status"] |= {"phase": "Running", "startTime": now(), "podIP": "127.0.0.1"}
-        pod["status"]["conditions"].append(_condition("Ready", "True"))
-        _set_state(pod, {"running": {"startedAt": now()}})
+        is_ready = not container.get("readinessProbe")
+        pod["status"] |= {"phase": "Running", "startTime": now()}
+        pod["status"]["conditions"].append(_condition("Ready", "True" if is_ready else "False"))
+        _set_state(pod, {"running": {"startedAt": now()}}, ready=is_ready)
         self._process(pod, container, environment).start()
         self._objects.update(pod)
 
@@ -127,12 +190,16 @@ class Kubelet:
     ) -> JobProcess:
         folder = self._folder / str(pod["metadata"]["uid"])
         known = environment or {}
+        is_serving = "/serving@" in pod["spec"]["containers"][0]["image"]
+        program = self._serving_program if is_serving else self._program
         command = [
-            *((container or {}).get("command") or self._program),
+            *((container or {}).get("command") or program),
             *((container or {}).get("args") or ()),
         ]
         words = [expand(word, known) if container else word for word in command]
-        return JobProcess(words, known, folder, folder / "log")
+        restarts = _restarts(pod)
+        own = folder / f"restart-{restarts}" if restarts else folder
+        return JobProcess(words, known, own, folder / "log")
 
     def _environment(self, container: Object, pod: Object) -> dict[str, str]:
         namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
@@ -186,17 +253,22 @@ class Kubelet:
         return self._ports[owner]
 
     def _end(self, pod: Object, ending: Ending) -> None:
+        terminated = self._terminated(pod, ending)
+        pod["status"]["phase"] = "Succeeded" if terminated["exitCode"] == 0 else "Failed"
+        conditions = [found for found in pod["status"]["conditions"] if found["type"] != "Ready"]
+        pod["status"]["conditions"] = [*conditions, _condition("Ready", "False", "PodCompleted")]
+        _set_state(pod, {"terminated": terminated}, restarts=_restarts(pod))
+        self._objects.update(pod)
+
+    def _terminated(self, pod: Object, ending: Ending) -> Object:
         code = ending.exit_code if ending.exit_code >= 0 else 128 - ending.exit_code
-        terminated = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": now()}
+        reason = "Completed" if code == 0 else "Error"
+        terminated: Object = {"exitCode": code, "reason": reason, "finishedAt": now()}
         if ending.error and ending.exit_code > 0:
             terminated |= {"exitCode": 128, "reason": "StartError", "message": f"exec: {ending.error}"}
         elif message := self._message(pod, failed=code != 0):
             terminated["message"] = message
-        pod["status"]["phase"] = "Succeeded" if code == 0 else "Failed"
-        conditions = [found for found in pod["status"]["conditions"] if found["type"] != "Ready"]
-        pod["status"]["conditions"] = [*conditions, _condition("Ready", "False", "PodCompleted")]
-        _set_state(pod, {"terminated": terminated})
-        self._objects.update(pod)
+        return terminated
 
     def _message(self, pod: Object, *, failed: bool) -> str:
         """https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/"""
@@ -220,16 +292,35 @@ def _condition(kind: str, status: str, reason: str = "", message: str = "") -> O
     return {"type": kind, "status": status, "lastTransitionTime": now(), **more}
 
 
-def _set_state(pod: Object, state: Object) -> None:
+def _set_state(
+    pod: Object, state: Object, *, restarts: int = 0, last: Object | None = None, ready: bool | None = None
+) -> None:
     container = pod["spec"]["containers"][0]
     pod["status"]["containerStatuses"] = [
         {
             "name": container["name"],
             "image": container["image"],
             "imageID": container["image"],
-            "ready": "running" in state,
-            "restartCount": 0,
+            "ready": "running" in state if ready is None else ready,
+            "restartCount": restarts,
             "started": "running" in state,
             "state": state,
+            **({"lastState": last} if last else {}),
         }
     ]
+
+
+def _is_resting(pod: Object) -> bool:
+    statuses = pod["status"].get("containerStatuses") or ()
+    return any(status["state"].get("waiting", {}).get("reason") == _BACKOFF for status in statuses)
+
+
+def _restarts(pod: Object) -> int:
+    statuses = pod["status"].get("containerStatuses") or ()
+    return int(statuses[0]["restartCount"]) if statuses else 0
+
+
+def _address(pod: Object) -> str:
+    """An address of this machine for the pod alone, as each pod of a cluster has one of its own."""
+    digest = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
+    return f"127.{64 + digest[0] % 64}.{digest[1]}.{1 + digest[2] % 254}"

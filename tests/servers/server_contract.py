@@ -57,6 +57,8 @@ class ServerContract:
     """Behaviour that all servers share."""
 
     target = "local"
+    bundles = "/bundles"
+    """Where the service reads bundles, for plans."""
 
     @pytest.fixture
     def server(self) -> Iterator[Server]:
@@ -111,8 +113,8 @@ class ServerContract:
 
     def test_plan_equals_the_golden_file(self, golden_server: Server) -> None:
         digest = "sha256:" + "1" * 64
-        old = Variant("chest-xray:1", digest, "/bundles/1", weight=90)
-        new = Variant("chest-xray:2", digest.replace("1", "2"), "/bundles/2", weight=10)
+        old = Variant("chest-xray:1", digest, f"{self.bundles}/1", weight=90)
+        new = Variant("chest-xray:2", digest.replace("1", "2"), f"{self.bundles}/2", weight=10)
         rollout = Rollout(
             GOLDEN_RUN,
             NAME,

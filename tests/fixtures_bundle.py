@@ -13,7 +13,7 @@ import pytest
 def chain() -> ModuleType:
     """tests/evaluation/trained.py; pytest's importlib mode puts no folder on the path."""
     if "trained" not in sys.modules:
-        path = Path(__file__).parents[1] / "evaluation" / "trained.py"
+        path = Path(__file__).parent / "evaluation" / "trained.py"
         spec = importlib.util.spec_from_file_location("trained", path)
         assert spec is not None
         assert spec.loader is not None
