@@ -40,7 +40,8 @@ def command(cloud: str, port: int, detach: bool, stop: bool, program: tuple[str,
     """Answer as CLOUD's training service does, and run its jobs as processes of this machine.
 
     Requests are checked as the service checks them, and a job that can't run fails. No image is pulled: the
-    container's program is the installed one.
+    container's program is the installed one. Endpoints of aws and kubernetes answer too, by the installed
+    serving program.
     """
     from isocenter.emulators import serve
     from isocenter.home import open_home
