@@ -58,7 +58,7 @@ class ServerContract:
 
     target = "local"
     bundles = "/bundles"
-    """Where the golden plan's bundles lie."""
+    """Where the service reads bundles, for plans."""
 
     @pytest.fixture
     def server(self) -> Iterator[Server]:

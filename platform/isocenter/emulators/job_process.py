@@ -21,6 +21,7 @@ _INHERITED = (
     "LANG",
     "LD_LIBRARY_PATH",
     "VIRTUAL_ENV",
+    "PYTHONPATH",
     "CUDA_VISIBLE_DEVICES",
 )
 _POLL_S = 0.01

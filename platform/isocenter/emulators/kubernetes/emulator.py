@@ -48,7 +48,7 @@ class KubernetesEmulator:
     """
 
     def __init__(
-        self, scratch: Path, program: Sequence[str], serving_program: Sequence[str] = SERVING_PROGRAM
+        self, scratch: Path, program: Sequence[str], *, serving_program: Sequence[str] = SERVING_PROGRAM
     ) -> None:
         self._serving_program = tuple(serving_program)
         scratch.mkdir(parents=True, exist_ok=True)
