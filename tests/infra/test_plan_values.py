@@ -172,6 +172,15 @@ def resource(address: str, *actions: str, **change: object) -> dict[str, Any]:
     return {"address": address, "type": kind, "name": name, "change": {"actions": list(actions), **change}}
 
 
+def test_a_replacement_that_no_argument_asks_for_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    made = resource("a.half", "delete", "create", before={"x": 1}, after={"x": 1})
+    changes = summarise({"resource_changes": [made | {"action_reason": "replace_because_tainted"}]})
+    assert changes == (Change(Action.REPLACE, "a.half", reason="half made by an interrupted apply"),)
+    screen.show_changes("Plan", "old → new", changes)
+    assert "half made by an interrupted apply" in capsys.readouterr().out
+    assert "| `a.half` | half made by an interrupted apply |" in page("aws-x", changes, DIGEST, "terraform 1")
+
+
 def test_drift_is_what_the_next_apply_would_put_back() -> None:
     plan = {
         "resource_drift": [

@@ -1,7 +1,7 @@
 """Roles and security groups that hold what the stack gives them and nothing else.
 
-Terraform compares what it made. A policy that was attached by hand, or a rule that was added, is nothing that it
-made, and stays unseen; with these resources it is drift, and the next apply takes it away.
+Terraform compares what it made. A policy that was attached by hand, or a rule that was added, is nothing that
+it made, and stays unseen; with these resources it is drift, and the next apply takes it away.
 """
 
 from collections.abc import Sequence
