@@ -14,8 +14,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isocenter.audit import AuditTrail
 from isocenter.clouds.offer import CLOUDS, GPU_SIZES, cloud_offer
 from isocenter.errors import InputError, NotFoundError
+from isocenter.home import Home
+from isocenter.storage.database import open_database
 from isocenter.targets.settings import Cloud, DeploymentSettings, subnets
 from isocenter.targets.settings_file import find_settings, read_settings
 from isocenter.targets.template import settings_template
@@ -383,15 +386,34 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         assert words in message
 
 
+def init(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", *words]
+    command += ["--deployments", str(tmp_path / "deployments")]
+    environ = os.environ | {"ISOCENTER_HOME": str(tmp_path / "store")}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize("name", ["local", "gcp-emulated"])
 def test_init_refuses_a_name_that_is_taken(tmp_path: Path, name: str) -> None:
-    words = ["target", "init", "--cloud", "gcp", "--name", name, "--deployments", str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "isocenter.cli.main", *words], capture_output=True, text=True, check=False
-    )
+    done = init(tmp_path, "--cloud", "gcp", "--name", name)
     assert done.returncode == 3
     assert f"'{name}' can't name a deployment: " in done.stderr
-    assert not [*tmp_path.iterdir()]
+    assert not (tmp_path / "deployments").exists()
+
+
+def test_init_is_recorded_however_it_ends(tmp_path: Path) -> None:
+    for _ in range(2):
+        init(tmp_path, "--cloud", "gcp", "--name", "gcp-dev")
+    init(tmp_path, "--cloud", "gcp", "--name", "local")
+    home = Home(tmp_path / "store")
+    database = open_database(home)
+    records = AuditTrail(home, database).list()
+    database.close()
+    assert [(each.action, each.object, each.outcome, each.details) for each in reversed(records)] == [
+        ("target.init", "deployment:gcp-dev", "success", "{}"),
+        ("target.init", "deployment:gcp-dev", "failure", '{"error":"bad-input"}'),
+        ("target.init", "cloud:gcp", "failure", '{"error":"bad-input"}'),
+    ]
 
 
 @pytest.mark.parametrize("cloud", list(Cloud))
@@ -547,17 +569,15 @@ def test_a_wrong_cloud_names_its_file_and_field(
 
 @pytest.mark.parametrize("cloud", list(Cloud))
 def test_init_writes_a_file_that_can_be_read_and_documents_every_field(tmp_path: Path, cloud: str) -> None:
-    command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", "--cloud", cloud]
-    options = ["--deployments", str(tmp_path), "--name", "my-place"]
-    assert subprocess.run([*command, *options], check=False).returncode == 0
-    text = (tmp_path / "my-place.yaml").read_text()
-    read = read_settings(find_settings(tmp_path, name="my-place"))
+    assert init(tmp_path, "--cloud", cloud, "--name", "my-place").returncode == 0
+    text = (tmp_path / "deployments" / "my-place.yaml").read_text()
+    read = read_settings(find_settings(tmp_path / "deployments", name="my-place"))
     assert (read.name, read.cloud) == ("my-place", cloud)
     for name, field in DeploymentSettings.model_fields.items():
         if name not in set(Cloud) - {cloud}:
             assert f"{name}:" in text
             assert not field.description or field.description in text
-    again = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    again = init(tmp_path, "--cloud", cloud, "--name", "my-place")
     assert again.returncode == 3
     assert "is there already" in again.stderr
 
