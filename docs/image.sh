@@ -53,10 +53,24 @@ arguments=(
   --build-arg "REVISION=$revision" --build-arg "CREATED=$(date --utc --date "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"
 )
 # buildah and podman can also give every file the source's time, and keep only the last stage.
-case $ENGINE in
-  docker) SOURCE_DATE_EPOCH=$epoch docker buildx build --load "${arguments[@]}" "$work/context" ;;
-  *) "$ENGINE" build --timestamp "$epoch" --layers=false "${arguments[@]}" "$work/context" ;;
-esac >&2
+build() {
+  case $ENGINE in
+    docker) SOURCE_DATE_EPOCH=$epoch docker buildx build --load "${arguments[@]}" "$work/context" ;;
+    *) "$ENGINE" build --timestamp "$epoch" --layers=false "${arguments[@]}" "$work/context" ;;
+  esac
+}
+# How the engines say that a base image can't be had: podman and buildah, then docker.
+NO_BASE='pinging container registry|initializing source|reading manifest|failed to resolve source metadata|pull access denied'
+build 2>&1 | tee "$work/said" >&2 || {
+  code=$?
+  grep -Eq "$NO_BASE" "$work/said" || exit "$code"
+  base=${BASE:-$(sed -n 's/^ARG BASE=//p' "$IMAGE/Containerfile" | head -1)}
+  echo "The base image $base can't be had: its registry isn't reached from here, or has no such image." >&2
+  echo "Hint: make image BASE=REF names another Debian 12, on a registry that you reach or in $ENGINE's store" >&2
+  echo "here; without any, make one of Debian's packages: mmdebstrap --include=ca-certificates,python3-venv" >&2
+  echo "bookworm base.tar, then $ENGINE imports it (FROM scratch, ADD base.tar /)." >&2
+  exit 7
+}
 echo "$TAG $(cat "$work/id")"
 
 if [ -n "${PUSH:-}" ]; then

@@ -14,6 +14,7 @@ VERBS = {
     "drift": Verb("isocenter_infra.verbs.drift:command", "What was changed by hand."),
     "destroy": Verb("isocenter_infra.verbs.destroy:command", "End a deployment."),
     "bootstrap": Verb("isocenter_infra.verbs.bootstrap:command", "The bucket of Terraform's state."),
+    "save-state": Verb("isocenter_infra.verbs.save_state:command", "Save what an apply could not save."),
 }
 root = LazyGroup(
     "isocenter-infra",

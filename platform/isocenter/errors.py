@@ -4,7 +4,7 @@ The command line prints ``message`` and ``hint`` and exits with ``exit_code``; a
 A message never holds patient data: no identifier, no file name from a source folder.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class IsocenterError(Exception):
@@ -22,6 +22,8 @@ class IsocenterError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.facts: dict[str, Any] = {}
+        """JSON-able facts that ``--json`` prints beside the error, e.g. how far a pipeline got."""
 
 
 class InputError(IsocenterError):

@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isocenter.backends import Backend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import InputError, JobFailedError
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_RUN = RunId("01JCZZZZZZZZZZZZZZZZZZZZZZ")
+NO_RUN = RunId("00000000000000000000DRYRVN")
+"""What `pipeline run --dry-run` plans with."""
 Program = Callable[[str], TrainingJob]
 Place = Callable[[Path], str]
 
@@ -42,6 +46,13 @@ def wait_for(path: Path, *, seconds: float = 30) -> str:
         assert time.monotonic() < deadline, f"{path.name} never came"
         time.sleep(0.02)
     return path.read_text()
+
+
+def value_at(value: Any, path: str) -> Any:
+    """What stands at ``a/b/0`` in ``value``."""
+    for part in path.split("/"):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
 
 
 class BackendContract:
@@ -81,6 +92,10 @@ class BackendContract:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
+
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """What the service has got of a request, field by field in the form of the plan."""
+        raise NotImplementedError
 
     @pytest.fixture
     def job(self) -> TrainingJob:
@@ -123,6 +138,21 @@ class BackendContract:
     def test_plan_of_another_run_differs(self, golden_backend: Backend, job: TrainingJob) -> None:
         digests = {golden_backend.plan(job, run).digest for run in (GOLDEN_RUN, new_run_id(), new_run_id())}
         assert len(digests) == 3
+
+    def test_what_was_shown_is_what_is_sent_but_for_the_runs_id(
+        self, backend: Backend, program: Program
+    ) -> None:
+        job = replace(program("print('done')"), labels={"model": "chest-xray"}, environment={"A": "b"})
+        run = new_run_id()
+        printed = json.dumps(dict(backend.plan(job, NO_RUN).request))
+        shown = json.loads(printed.replace(NO_RUN, run).replace(NO_RUN.lower(), run.lower()))
+        submission = backend.plan(job, run)
+        assert shown == json.loads(json.dumps(dict(submission.request)))
+        handle = backend.submit(submission)
+        sent = self.sent(backend, submission, handle)
+        assert sent
+        assert {field: value_at(shown, field) for field in sent} == sent
+        wait(backend, handle)
 
     def test_success(self, backend: Backend, program: Program) -> None:
         handle = backend.submit(backend.plan(program("print('done')"), new_run_id()))
@@ -198,9 +228,26 @@ class BackendContract:
             JobHandle(backend.name, GOLDEN_RUN, "../../../etc"),
             JobHandle(backend.name, new_run_id(), "no-such-job"),
         ):
-            assert backend.status(handle).state is JobState.UNKNOWN
+            status = backend.status(handle)
+            assert (status.state, status.missing) == (JobState.UNKNOWN, False)
             assert list(backend.logs(handle, follow=True)) == []
             backend.cancel(handle)
+
+    def lost(self, handle: JobHandle) -> JobHandle:
+        """A handle as ``submit`` gives it, of a job that the service doesn't have."""
+        other = new_run_id()
+        name = handle.external_id.replace(handle.run, other).replace(handle.run.lower(), other.lower())
+        return JobHandle(handle.backend, other, name)
+
+    def test_a_job_that_the_service_has_no_more(self, backend: Backend, program: Program) -> None:
+        handle = backend.submit(backend.plan(program("print('done')"), new_run_id()))
+        wait(backend, handle)
+        lost = self.lost(handle)
+        status = backend.status(lost)
+        assert (status.state, status.missing) == (JobState.UNKNOWN, True)
+        assert "has no job" in str(status.reason)
+        assert list(backend.logs(lost, follow=True)) == []
+        backend.cancel(lost)
 
     def test_logs_follow_a_running_job(self, backend: Backend, program: Program, marks: Path) -> None:
         source = (

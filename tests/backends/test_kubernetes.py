@@ -19,6 +19,7 @@ from isocenter.backends.kubernetes import KubernetesBackend
 from isocenter.backends.patient import PatientBackend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, PolicyError, TransientFaultError
 from isocenter.home import Home
@@ -151,6 +152,25 @@ class Contract(BackendContract):
     def program(self) -> Program:
         return program
 
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """The objects as the API server has them, each field of ours by itself: a server adds its own."""
+        assert isinstance(backend, KubernetesBackend)
+        form = "with_trainer" if self.trainer else "without_trainer"
+        found: dict[str, Any] = {}
+        for part, planned in submission.request[form].items():
+            stored = backend._cluster.get(planned["kind"], planned["metadata"]["name"])
+            assert stored is not None
+            for kind in ("labels", "annotations"):
+                if kind in stored["metadata"]:
+                    found[f"{form}/{part}/metadata/{kind}"] = stored["metadata"][kind]
+            found |= {
+                f"{form}/{part}/{path}": value
+                for path, value in leaves(stored).items()
+                if path in leaves(planned)
+            }
+            assert leaves(planned).keys() <= leaves(stored).keys()
+        return found
+
     @pytest.fixture
     def job(self) -> TrainingJob:
         return TrainingJob(
@@ -183,6 +203,16 @@ class Contract(BackendContract):
         files = target_files(self.target, artifact.uri)
         root = artifact.uri.removeprefix("s3://")
         return {found.removeprefix(f"{root}/"): files.cat_file(found) for found in sorted(files.find(root))}
+
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Path -> each value that holds no other."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = {}
+    for key, item in inner:
+        if "/" not in str(key):  # labels and annotations are compared whole
+            found |= leaves(item, f"{path}/{key}".lstrip("/"))
+    return found if inner else {path: value}
 
 
 class TestPlainJobs(Contract):
@@ -301,7 +331,7 @@ class TestHonoured:
 
     def test_pods_find_the_first(self, request_: Mapping[str, Any], trainer: bool) -> None:
         variables = variables_of(request_, trainer)
-        name = f"isocenter-{GOLDEN_RUN.lower()}"
+        name = f"isocenter-{GOLDEN_RUN.lower()}-1"
         first = f"{name}-node-0-0.{name}" if trainer else f"{name}-0.{name}"
         assert variables["MASTER_ADDR"] == first
         assert variables["WORLD_SIZE"] == "2"
@@ -647,7 +677,7 @@ class TestCredentials:
             backend.submit(backend.plan(program("print(1)"), new_run_id()))
         assert not isinstance(caught.value, TransientFaultError)
         handle = JobHandle("kubernetes", GOLDEN_RUN, f"job/isocenter-{GOLDEN_RUN.lower()}-1")
-        assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+        assert backend.status(handle).state is JobState.UNKNOWN
 
     def test_no_such_context(self, with_token: Callable[[str], KubernetesBackend]) -> None:
         with_token("emulated")
@@ -824,7 +854,7 @@ def test_a_job_that_somebody_deleted_is_unknown(
         client.BatchV1Api(api).delete_namespaced_job(name, "isocenter")
         with pytest.raises(client.exceptions.ApiException, match="404"):
             client.CoreV1Api(api).read_namespaced_service(name, "isocenter")
-    assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+    assert backend.status(handle).missing
     assert list(backend.logs(handle, follow=True)) == []
 
 
@@ -841,11 +871,11 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(tmp_path: Path, marks
     with emulated_process(store) as (process, place):
         backend = backend_for(place, trainer=False)
         handle = backend.submit(backend.plan(program(source), new_run_id()))
-        lines = backend.logs(handle, follow=True)
+        lines = PatientBackend(backend).logs(handle, follow=True)
         seen = [next(lines) for _ in range(3)]
         process.kill()
         process.wait()
-        assert backend.status(handle) == JobStatus(JobState.UNKNOWN)
+        assert backend.status(handle).state is JobState.UNKNOWN
         (marks / "go").touch()
     with emulated_process(store) as (_, again):
         assert again.endpoints["onprem"] == place.endpoints["onprem"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from isocenter.backends import Backend, Capability, load_backend
 from isocenter.backends.local import LocalBackend
 from isocenter.domain.digest import digest_tree
 from isocenter.domain.run import JobHandle, JobState, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, IntegrityError, NotFoundError
 from isocenter.home import Home
@@ -72,6 +74,16 @@ class TestLocalBackend(BackendContract):
     @pytest.fixture
     def program(self, program: Program) -> Program:
         return program
+
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """What the job's own process is started from, but for what it inherits of this environment."""
+        assert isinstance(backend, LocalBackend)
+        started = json.loads((backend._runs / handle.external_id / "job.json").read_text())
+        planned = submission.request["environment"]
+        inherited = {name: value for name, value in started["environment"].items() if name not in planned}
+        assert "ISOCENTER_RUN_ID" not in inherited
+        started["environment"] = {name: started["environment"][name] for name in planned}
+        return dict(started)
 
     def supervisor(self, home: Home, handle: JobHandle) -> int:
         started = wait_for(home.runs / handle.external_id / "started.json")

@@ -20,6 +20,7 @@ from isocenter.backends.patient import PatientBackend
 from isocenter.backends.sagemaker import SageMakerBackend
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.run import JobHandle, JobState, JobStatus, new_run_id
+from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import EnvironmentFaultError, InputError, PolicyError, TransientFaultError
 from isocenter.home import Home
@@ -136,6 +137,15 @@ class TestSageMakerBackend(BackendContract):
     @pytest.fixture
     def program(self, program: Program) -> Program:
         return program
+
+    def sent(self, backend: Backend, submission: Submission, handle: JobHandle) -> dict[str, Any]:
+        """Each field of the request as DescribeTrainingJob and ListTags show it."""
+        assert self.target is not None
+        client = aws_client(self.target, "sagemaker")
+        job = client.describe_training_job(TrainingJobName=handle.external_id)
+        tags = client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+        job["Tags"] = sorted(tags, key=lambda tag: str(tag["Key"]))
+        return {field: job[field] for field in submission.request}
 
     @pytest.fixture
     def job(self) -> TrainingJob:
@@ -273,6 +283,12 @@ def test_machines_with_disks_of_their_own_take_no_key() -> None:
 
 REFUSED: Mapping[str, tuple[TrainingJob, str]] = {
     "tag": (replace(JOB, image="registry/training:1.0"), "digest"),
+    "count that nobody sells": (
+        replace(JOB, compute=Compute(gpu="a100-80", gpu_count=3)),
+        "Nearest that it sells: a100-80 x 8. The target aws-prod offers: l4 x 1, ",
+    ),
+    "longer than any service": (replace(JOB, compute=Compute(max_runtime_s=8 * 86_400)), "a week"),
+    "no time at all": (replace(JOB, compute=Compute(max_runtime_s=0)), "1 s to a week"),
     "gpu that the cloud lacks": (replace(JOB, compute=Compute(gpu="v9", gpu_count=1)), "Nearest"),
     "gpu that is not on offer": (replace(JOB, compute=Compute(gpu="h100", gpu_count=8)), "a100-80 x 8"),
     "count that is not on offer": (replace(JOB, compute=Compute(gpu="l4", gpu_count=4)), "l4 x 1"),
@@ -504,6 +520,8 @@ def test_wrong_credentials(
 ) -> None:
     no_credentials.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONG")
     no_credentials.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    address = target.endpoints["aws"]
+    post(address, "/emulator/faults", status=401, header="authorization: .*=AKIAWRONG/", times=2)
     backend = standing(target)
     submission = backend.plan(program("print(1)"), new_run_id())
     with pytest.raises(EnvironmentFaultError) as caught:
@@ -587,7 +605,7 @@ def test_the_server_is_killed_in_the_middle_and_comes_back(
     )
     submission = backend.plan(program(source), new_run_id())
     handle = backend.submit(submission)
-    lines = backend.logs(handle, follow=True)
+    lines = PatientBackend(backend).logs(handle, follow=True)
     assert next(lines) == "first"
     server.kill()
     server.wait()

@@ -63,7 +63,7 @@ def test_what_can_not_be_read_is_bad_input(
         main(["data", "ingest", str(folders), "--labels", str(tmp_path / "labels.csv")])
     assert ended.value.code == 3
     said = capsys.readouterr().err
-    assert ("permissions of SRC" if what == "source" else "labels file can't be read") in said
+    assert ("permissions of the source (SRC" if what == "source" else "labels file can't be read") in said
 
 
 def _denying(denied: Path, name: str, honest: Callable[..., object]) -> Callable[..., object]:

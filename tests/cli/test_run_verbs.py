@@ -12,7 +12,7 @@ import pytest
 
 from isocenter.backends import load_backend
 from isocenter.domain.run import RunId, new_run_id
-from isocenter.domain.training_job import TrainingJob
+from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.home import Home
 from isocenter.registry.runs import RunRecords
 from isocenter.storage.database import open_database
@@ -51,6 +51,37 @@ def test_state_is_that_of_now_not_that_of_the_record(running: RunId, isocenter_c
     assert (listed["id"], listed["state"]) == (running, "running")
     assert "running" in isocenter_cli("run", "show", running).stdout
     assert isocenter_cli("run", "logs", running).stdout == "up\nready\n"
+
+
+def test_show_says_what_was_asked_for(home: Home, isocenter_cli: Cli) -> None:
+    database = open_database(home)
+    records, run = RunRecords(database), new_run_id()
+    image, dataset = f"registry.example/training@sha256:{'1' * 64}", "2" * 64
+    compute = Compute(gpu="a100-80", gpu_count=8, nodes=2, spot=True, max_runtime_s=129_600)
+    inputs = {"dataset": f"s3://data/datasets/{dataset}"}
+    job = TrainingJob("train", ("train",), inputs=inputs, image=image, compute=compute)
+    records.create(run, job, "aws-prod", f"sha256:{'3' * 64}", backend="sagemaker")
+    database.close()
+    shown = json.loads(isocenter_cli("run", "show", run, "--json").stdout)
+    assert shown["compute"] == {
+        "gpu": "a100-80",
+        "gpu_count": 8,
+        "nodes": 2,
+        "spot": True,
+        "max_runtime_s": 129_600,
+    }
+    assert (shown["image"], shown["dataset"]) == (image, f"sha256:{dataset}")
+    text = isocenter_cli("run", "show", run, env={**os.environ, "COLUMNS": "200"}).stdout
+    told = {tuple(cell.strip() for cell in line.split("│")[1:3]) for line in text.splitlines() if "│" in line}
+    assert told >= {
+        ("gpu", "a100-80 x 8"),
+        ("nodes", "2"),
+        ("spot", "yes"),
+        ("max_runtime", "1d12h"),
+        ("image", image),
+        ("request", f"sha256:{'3' * 64}"),
+        ("dataset", f"sha256:{dataset}"),
+    }
 
 
 def test_cancel_waits_and_is_audited(running: RunId, isocenter_cli: Cli) -> None:

@@ -99,7 +99,13 @@ def test_keys_hang_on_what_decides_the_result_only() -> None:
         return {step.name: step.cache_key for step in made.steps}
 
     before = keys()
-    assert keys(compute=Compute(max_runtime_s=60), processes=3) == before
+    assert keys(compute=Compute("l4", 1, spot=True, max_runtime_s=60), processes=3) == before
+    for other in (Compute(), Compute("l4", 2), Compute("h100", 1), Compute("l4", 1, nodes=2)):
+        assert keys(compute=other)["train"] != before["train"]
+        assert keys(compute=other)["ingest"] == before["ingest"]
+    elsewhere = f"other.example/isocenter/training@{IMAGE.partition('@')[2]}"
+    assert keys(image=elsewhere) == before, "the same image in another registry"
+    assert keys(image=f"{IMAGE[:-1]}2")["train"] != before["train"]
     seeded = keys(plan=SPEC_PLAN.model_copy(update={"seed": 7}))
     assert seeded["ingest"] == before["ingest"]
     assert all(seeded[name] != before[name] for name in ("train", "evaluate", "gate", "register"))

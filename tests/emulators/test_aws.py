@@ -216,6 +216,32 @@ def test_a_client_reads_the_error(target: DeploymentDescriptor) -> None:
     assert "validation errors detected" in caught.value.response["Error"]["Message"]
 
 
+def test_anybodys_key_will_do(target: DeploymentDescriptor) -> None:
+    """Nothing is known of identities: a profile of the user's own finds the same account."""
+    given = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "x"}
+    session = boto3.Session(**given, aws_session_token="of a role", region_name=target.region)
+    made = {name: session.client(name, endpoint_url=target.endpoints["aws"]) for name in ("sagemaker", "s3")}
+    assert "TrainingJobSummaries" in made["sagemaker"].list_training_jobs()
+    names = [each["Name"] for each in made["s3"].list_buckets()["Buckets"]]
+    assert "aws-emulated-data" in names
+
+
+@pytest.mark.parametrize("purpose", ["data", "models", "audit", "logs"])
+def test_buckets_are_as_a_deployment_makes_them(target: DeploymentDescriptor, s3: Any, purpose: str) -> None:
+    bucket = target.buckets[purpose].removeprefix("s3://")
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": target.keys["data"]}
+    assert rule["BucketKeyEnabled"] is True
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    closed = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert set(closed.values()) == {True}
+    assert len(closed) == 4
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    head = s3.head_object(Bucket=bucket, Key="plain")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", target.keys["data"])
+
+
 def test_unsigned_and_foreign_requests(target: DeploymentDescriptor) -> None:
     request = Request(
         target.endpoints["aws"], b"{}", {"X-Amz-Target": "SageMaker.ListTrainingJobs", "Content-Type": "x"}
@@ -406,7 +432,6 @@ def test_all_else_is_motos(target: DeploymentDescriptor, s3: Any) -> None:
     assert s3.get_object(Bucket="aws-emulated-data", Key=key)["Body"].read() == body
     with pytest.raises(ClientError, match="NoSuchKey"):
         s3.get_object(Bucket="aws-emulated-data", Key="nothing")
-    assert s3.get_bucket_versioning(Bucket="aws-emulated-data").get("Status") is None
     sts = client(target, "sts")
     assert sts.get_caller_identity()["Account"] == "123456789012"
     sts.close()
@@ -431,7 +456,7 @@ def test_fsspec_reaches_its_buckets(target: DeploymentDescriptor, tmp_path: Path
 
 
 def test_the_verb(tmp_path: Path, isocenter_cli: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
-    """It makes a target that can be checked; a reset forgets the jobs; killed, it leaves nothing behind."""
+    """It makes a target that can be checked; a reset forgets the jobs; what is killed is said to be away."""
     store = tmp_path / "store"
     environ = os.environ | {"ISOCENTER_HOME": str(store), "ISOCENTER_DEPLOYMENTS": str(store / "deployments")}
     with emulator("aws", store, ["/bin/true"]) as printed:
@@ -447,21 +472,68 @@ def test_the_verb(tmp_path: Path, isocenter_cli: Callable[..., "subprocess.Compl
             pass
         assert made.list_training_jobs()["TrainingJobSummaries"] == []
         made.close()
-        moto = moto_of(printed["pid"])
         os.kill(printed["pid"], signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{moto}").exists():
-            assert time.monotonic() < deadline, "moto outlives the emulator"
-            time.sleep(0.05)
     with pytest.raises(URLError):
         urlopen(target.endpoints["aws"], timeout=5)
+    away = isocenter_cli("target", "check", "aws-emulated", env=environ)
+    assert away.returncode == 7
+    assert "The emulator of aws-emulated is not running." in away.stderr
+    assert "isocenter emulate aws --detach" in away.stderr
+    probes = json.loads(isocenter_cli("target", "check", "aws-emulated", "--json", env=environ).stdout)
+    assert ["isocenter emulate aws --detach" in probe["said"] for probe in probes] == [True]
+    assert isocenter_cli("emulate", "aws", "--detach", env=environ).returncode == 0
+    moto = json.loads((store / "emulators" / "aws" / "moto.json").read_bytes())["address"]
+    assert isocenter_cli("emulate", "aws", "--stop", env=environ).returncode == 0
+    deadline = time.monotonic() + 10
+    while answers(moto):
+        assert time.monotonic() < deadline, "moto outlives the emulator that was stopped"
+        time.sleep(0.05)
 
 
-def moto_of(pid: int) -> int:
-    children = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if path.read_text().rpartition(")")[2].split()[1] == str(pid)
-    ]
-    (moto,) = [each for each in children if b"moto_child" in Path(f"/proc/{each}/cmdline").read_bytes()]
-    return moto
+ALONE = """
+from isocenter.emulators.aws import moto_child
+moto_child._ALONE_S = 1.0
+moto_child.main()
+"""
+
+
+def test_a_moto_that_nobody_takes_over_ends(tmp_path: Path) -> None:
+    """As after a kill of the emulator, with a second in place of ten minutes."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    state = tmp_path / "moto.json"
+    state.write_text(json.dumps({"address": "", "front": gone.pid}))
+    moto = subprocess.Popen([sys.executable, "-c", ALONE, "0", str(state)], stderr=subprocess.DEVNULL)
+    assert moto.wait(timeout=60) == 0
+
+
+def answers(address: str) -> bool:
+    try:
+        urlopen(address, timeout=5).close()
+    except HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def test_its_descriptor_lies_where_targets_are_read(
+    tmp_path: Path, isocenter_cli: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    """In the current folder's `deployments` if there is one, else in the store's."""
+    environ = {name: value for name, value in os.environ.items() if name != "ISOCENTER_DEPLOYMENTS"}
+    environ["ISOCENTER_HOME"] = str(tmp_path / "store")
+    for folder, made in (("bare", tmp_path / "store"), ("checkout", tmp_path / "checkout")):
+        here = tmp_path / folder
+        here.mkdir()
+        if folder == "checkout":
+            (here / "deployments").mkdir()
+        try:
+            started = isocenter_cli("emulate", "aws", "--detach", "--json", env=environ, cwd=here)
+            assert started.returncode == 0, started.stderr
+            where = Path(json.loads(started.stdout)["descriptor"])
+            assert where == made / "deployments" / "aws-emulated.json"
+            listed = json.loads(isocenter_cli("target", "list", "--json", env=environ, cwd=here).stdout)
+            assert "aws-emulated" in [target["name"] for target in listed]
+        finally:
+            isocenter_cli("emulate", "aws", "--stop", env=environ, cwd=here)

@@ -318,12 +318,12 @@ def test_aliases_move(mirror: Mirror, target: DeploymentDescriptor) -> None:
 
 def test_approval_is_a_label_and_keeps_the_metrics(mirror: Mirror, target: DeploymentDescriptor) -> None:
     made = mirror.register(version("approved", 1))
-    mirror.set_approval(made, True, "The board agreed.")
-    mirror.set_approval(made, False, "It was recalled.")
+    mirror.set_approval(made, True)
+    mirror.set_approval(made, False)
     found = models(target).get_model(name=made)
     assert found.labels["isocenter-approved"] == "no"
     assert found.labels["isocenter-version"] == "1"
-    assert found.version_description == "auroc 0.941234, ece 0.02\nReason: It was recalled."
+    assert found.version_description == "auroc 0.941234, ece 0.02"
 
 
 def test_faults_of_the_mirror(mirror: Mirror, target: DeploymentDescriptor, parent: str) -> None:
@@ -331,7 +331,7 @@ def test_faults_of_the_mirror(mirror: Mirror, target: DeploymentDescriptor, pare
         with pytest.raises(InputError):
             mirror.set_aliases(wrong, frozenset())
     with pytest.raises(NotFoundError):
-        mirror.set_approval(f"{parent}/models/absent@1", True, "")
+        mirror.set_approval(f"{parent}/models/absent@1", True)
     post(target.endpoints["gcp"], "/emulator/faults", status=503, times=9)
     with pytest.raises(TransientFaultError):
         mirror.register(version("down", 1))

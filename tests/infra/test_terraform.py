@@ -5,8 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 from infra_examples import DEPLOYMENTS
@@ -19,6 +25,7 @@ from isocenter.errors import (
     JobFailedError,
     PolicyError,
 )
+from isocenter_infra.change.unsaved import save_patiently
 from isocenter_infra.terraform.argument_changes import ArgumentChange
 from isocenter_infra.terraform.binary import environment, find_terraform
 from isocenter_infra.terraform.diagnosis import Diagnostic, explain
@@ -216,6 +223,65 @@ def test_a_state_that_an_apply_could_not_save_is_saved_later(tmp_path: Path) -> 
     with pytest.raises(IntegrityError, match="could not save its state"):
         workspace.save_unsaved()
     assert (tmp_path / "errored.tfstate").exists(), "the only record of what that apply made"
+
+
+class StateServer(BaseHTTPRequestHandler):
+    """https://developer.hashicorp.com/terraform/language/backend/http"""
+
+    kept: ClassVar[bytes] = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.kept else 404)
+        self.end_headers()
+        self.wfile.write(self.kept)
+
+    def do_POST(self) -> None:
+        StateServer.kept = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """It has nothing to say."""
+
+
+@contextmanager
+def state_server(port: int = 0) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", port), StateServer) as server:
+        Thread(target=server.serve_forever).start()
+        yield int(server.server_address[1])
+        server.shutdown()
+
+
+def test_a_state_is_saved_as_soon_as_its_place_answers_again(tmp_path: Path) -> None:
+    if not (shutil.which("terraform") or shutil.which("tofu")):
+        pytest.skip("LACKS: terraform or tofu, for a state that could not be saved")
+    workspace = Workspace(tmp_path, find_terraform(os.environ), environment())
+    said: list[str] = []
+    with state_server() as port:
+        backend = {"http": {"address": f"http://127.0.0.1:{port}", "retry_max": 0}}
+        (tmp_path / "cdk.tf.json").write_text(json.dumps({"terraform": {"backend": backend}}))
+        workspace.init()
+        assert save_patiently(workspace, said.append, wait_s=0) is False
+    unsaved = tmp_path / "errored.tfstate"
+    made = {"made": {"value": "by that apply", "type": "string"}}
+    unsaved.write_text(json.dumps({"version": 4, "serial": 7, "lineage": "x", "outputs": made}))
+    with pytest.raises(
+        EnvironmentFaultError, match="could not be saved: The cloud can't be reached"
+    ) as caught:
+        save_patiently(workspace, said.append, wait_s=0)
+    assert "holds secrets" in caught.value.hint
+    assert unsaved.exists()
+
+    with ThreadPoolExecutor(1) as patient:
+        saving = patient.submit(save_patiently, workspace, said.append, wait_s=120, pause_s=0.2)
+        while not said:
+            assert not saving.done(), saving.result()
+            time.sleep(0.05)
+        with state_server(port):
+            assert saving.result(120) is True
+    assert said == ["The cloud can't be reached. Trying again for 120 s."]
+    assert not unsaved.exists()
+    assert json.loads(StateServer.kept)["outputs"] == made
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_help_names_plan_and_digest() -> None:
     assert "PLAN=DIR DIGEST=sha256:" in make("help").stdout
 
 
-@pytest.mark.parametrize("verb", ["synth", "plan", "drift", "destroy", "bootstrap"])
+@pytest.mark.parametrize("verb", ["synth", "plan", "drift", "destroy", "bootstrap", "save-state"])
 def test_the_local_target_needs_no_terraform(tmp_path: Path, verb: str) -> None:
     done = infra(tmp_path, verb, "--cloud", "local")
     assert done.returncode == 3, done.stderr
@@ -63,7 +63,7 @@ def test_the_local_target_needs_no_terraform(tmp_path: Path, verb: str) -> None:
     assert "make deploy CLOUD=local" in done.stderr
 
 
-VERBS = ["synth", "plan", "deploy", "drift", "destroy", "bootstrap"]
+VERBS = ["synth", "plan", "deploy", "drift", "destroy", "bootstrap", "save-state"]
 
 
 def audited(tmp_path: Path) -> list[tuple[str, str, str, dict[str, Any]]]:

@@ -27,7 +27,7 @@ class MemoryMirror:
 
     versions: dict[str, MirroredVersion] = field(default_factory=dict)
     aliases: dict[str, frozenset[str]] = field(default_factory=dict)
-    approvals: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    approvals: dict[str, bool] = field(default_factory=dict)
     calls: int = 0
     down_from: int | None = None
 
@@ -46,9 +46,9 @@ class MemoryMirror:
         self._call()
         self.aliases[provider_id] = aliases
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
+    def set_approval(self, provider_id: str, approved: bool) -> None:
         self._call()
-        self.approvals[provider_id] = (approved, reason)
+        self.approvals[provider_id] = approved
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_aliases_and_approvals_follow(
         "theirs/cxr/1": frozenset({"champion"}),
         "theirs/cxr/2": frozenset({"challenger"}),
     }
-    assert mirror.approvals == {"theirs/cxr/1": (True, "the board said so")}
+    assert mirror.approvals == {"theirs/cxr/1": True}
 
 
 @pytest.mark.parametrize("call", [1, 2, 3])
@@ -168,7 +168,7 @@ def test_what_changed_while_a_mirror_was_down_arrives_as_it_is_now(
     mirror.down_from = None
     carry()
     assert mirror.aliases == {"theirs/cxr/1": frozenset({"challenger", "champion"})}
-    assert mirror.approvals == {"theirs/cxr/1": (True, "approved")}
+    assert mirror.approvals == {"theirs/cxr/1": True}
 
 
 def test_one_target_that_is_gone_keeps_no_other_back(

@@ -82,12 +82,11 @@ def test_the_request_fits_the_model(target: DeploymentDescriptor) -> None:
 
 def test_approval(mirror: SageMakerMirror, sagemaker: Any) -> None:
     arn = mirror.register(version(3))
-    mirror.set_approval(arn, True, "Reviewed by the board\non Tuesday.")
+    mirror.set_approval(arn, True)
     package = sagemaker.describe_model_package(ModelPackageName=arn)
     assert package["ModelApprovalStatus"] == "Approved"
-    assert package["ApprovalDescription"] == "Reviewed by the board on Tuesday."
-    mirror.set_approval(arn, False, "Withdrawn.")
-    mirror.set_approval(arn, False, "Withdrawn.")
+    mirror.set_approval(arn, False)
+    mirror.set_approval(arn, False)
     assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Rejected"
 
 

@@ -46,6 +46,7 @@ def submitted(
     words = arguments(data, *TINY, "--acceptance", str(rules), "--target", target, "--submit")
     execution = run_json(store, words)["execution"]
     assert run_json(store, words)["execution"] == execution, "the same request finds the same execution"
+    check_what_left_is_in_the_trail(store, execution, target)
 
     def over() -> list[dict[str, Any]] | None:
         steps: list[dict[str, Any]] = run_json(store, ["pipeline", "status", execution["id"]])["steps"]
@@ -73,9 +74,12 @@ def check_runs_and_is_taken_up(
 
     if forge:
         check_a_changed_file_is_refused(store, execution)
-    run_json(store, ["pipeline", "collect", execution])
+    collected = run_json(store, ["pipeline", "collect", execution])
     assert len(run_json(store, ["model", "list"])) == 1
     assert run_json(store, ["pipeline", "status", execution])["collected"] is True
+    carried = {"version": collected["reference"], "target": target, "state": "carried", "error": ""}
+    assert collected["mirrors"] == [carried], "as a version that was registered from here"
+    assert [each["details"]["target"] for each in audited(store, "model.carry")] == [target]
 
     # Under a rule that no model meets: training and evaluation are taken from before, and the gate ends it.
     refused, steps = submitted(store, data, rules, 1.01, target)
@@ -94,6 +98,25 @@ def check_runs_and_is_taken_up(
     assert len(run_json(store, ["model", "list"])) == 1
     if forge:
         check_the_gate_is_applied_again(store, execution, refused)
+
+
+def audited(store: Path, action: str) -> list[dict[str, Any]]:
+    """The audit records of one kind, the newest first."""
+    found: list[dict[str, Any]] = run_json(store, ["audit", "list", "--action", action])
+    return found
+
+
+def check_what_left_is_in_the_trail(store: Path, execution: dict[str, Any], target: str) -> None:
+    """The dataset once, and each execution once however often it was asked for."""
+    (sent,) = audited(store, "dataset.upload")
+    assert sent["details"]["target"] == target
+    assert sent["details"]["files"] > 0
+    assert sent["details"]["bytes"] > 0
+    mine = [
+        each for each in audited(store, "pipeline.submit") if each["object"] == f"pipeline:{execution['id']}"
+    ]
+    assert [each["details"]["job"] for each in mine] == [execution["external_id"]]
+    assert mine[0]["details"]["dataset"] == sent["object"].removeprefix("dataset:")
 
 
 def check_a_changed_file_is_refused(store: Path, execution: str) -> None:

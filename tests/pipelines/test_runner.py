@@ -15,7 +15,7 @@ import pytest
 from isocenter.backends import load_backend
 from isocenter.domain.artifact import MediaType
 from isocenter.domain.audit_event import Outcome
-from isocenter.domain.run import JobState, RunId
+from isocenter.domain.run import JobState
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import (
     EnvironmentFaultError,
@@ -27,7 +27,7 @@ from isocenter.errors import (
 from isocenter.home import Home
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.job_step import job_step
-from isocenter.pipelines.observer import Silent
+from isocenter.pipelines.observer import FoundJob, Silent
 from isocenter.pipelines.records import Records, open_records
 from isocenter.pipelines.runner import Runner
 from isocenter.pipelines.step import Execution, Outputs, Step, StepResult
@@ -49,7 +49,7 @@ class Notes(Silent):
     def progress(self, step: str, event: Mapping[str, Any]) -> None:
         self.events.append(event)
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_found(self, step: str, job: FoundJob, *, resumed: bool) -> None:
         self.told.append(f"{'resumed' if resumed else 'new'} {step}")
 
     def job_stopping(self, step: str) -> None:
@@ -285,7 +285,7 @@ from isocenter.domain.training_job import TrainingJob
 from isocenter.home import open_home
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.job_step import job_step
-from isocenter.pipelines.observer import Silent
+from isocenter.pipelines.observer import FoundJob, Silent
 from isocenter.pipelines.records import open_records
 from isocenter.pipelines.runner import Runner
 records = open_records(open_home())

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "emulators"))
 from emulated import emulator
 
 from isocenter.backends import load_backend
-from isocenter.domain.run import new_run_id
+from isocenter.domain.run import JobState, JobStatus, RunId, new_run_id
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import IntegrityError
 from isocenter.home import Home
 from isocenter.pipelines.job import JobLauncher
-from isocenter.pipelines.observer import Silent
+from isocenter.pipelines.observer import FoundJob, Silent
 from isocenter.pipelines.records import open_records
 from isocenter.targets.descriptor import load_descriptor
 from isocenter.targets.file_system import target_files
@@ -77,6 +78,35 @@ def test_inputs_are_checked_before_they_are_copied_and_not_again(
     assert there(launcher, f"datasets/{NAME}/dataset.json")
     finish(refuse)
     assert calls == ["checked"]
+    recorded = launcher.records.runs.list()[0]
+    assert str(recorded.job["image"]).endswith(f"@sha256:{'0' * 64}"), "the target's, as the request has it"
+
+
+class Told(Silent):
+    """An observer that writes down what it is told of a job."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.states: list[JobState] = []
+
+    def job_begun(self, step: str, run: RunId, target: str, *, copies: bool) -> None:
+        self.lines.append(f"{run} on {target}, {copies=}")
+
+    def job_found(self, step: str, job: FoundJob, *, resumed: bool) -> None:
+        self.lines.append(f"{job.attempt}: {job.known_as} {job.look}".strip())
+
+    def job_seen(self, step: str, status: JobStatus) -> None:
+        self.states.append(status.state)
+
+
+def test_whoever_watches_hears_at_once_where_the_job_is(launcher: JobLauncher, job: TrainingJob) -> None:
+    told, run = Told(), new_run_id()
+    replace(launcher, observer=told).finish("train", job, run, KEY)
+    (copied, found) = told.lines
+    assert copied.startswith(f"{run} on aws-emulated")
+    assert found == f"1: SageMaker training job {launcher.records.runs.get(run).attempts[0].external_id}"
+    assert set(told.states) <= {JobState.PENDING, JobState.RUNNING, JobState.SUCCEEDED}
+    assert told.states
 
 
 def test_a_copy_that_was_cut_short_is_done_again(launcher: JobLauncher, job: TrainingJob) -> None:

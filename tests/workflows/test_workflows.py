@@ -146,12 +146,22 @@ def test_a_deployment_is_of_main_and_waits_for_reviewers() -> None:
 
 def test_exactly_the_approved_plan_is_applied() -> None:
     deploy = read(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]
-    (run,) = [step["run"] for step in deploy["steps"] if "run" in step]
+    run = next(step["run"] for step in deploy["steps"] if "run" in step)
     assert shlex.split(run)[1] == "deploy"
     assert {"DIGEST=$DIGEST", "PLAN=infra/cdktf.out/plans/$NAME", "AUTO_APPROVE=1"} <= set(shlex.split(run))
     (plan,) = [step["with"] for step in deploy["steps"] if "download-artifact" in step.get("uses", "")]
     assert plan["run-id"] == "${{ inputs.run }}"
     assert plan["path"] == "infra/cdktf.out/plans/${{ inputs.deployment }}"
+
+
+def test_a_state_that_was_not_saved_goes_where_the_state_lies_and_nowhere_else() -> None:
+    steps = read(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]["steps"]
+    applied, saved = [step for step in steps if "run" in step]
+    assert shlex.split(saved["run"]) == ["make", "save-state", "CLOUD=$CLOUD", "NAME=$NAME"]
+    assert saved["if"] == "${{ failure() || cancelled() }}"
+    assert saved["env"] == {name: value for name, value in applied["env"].items() if name != "DIGEST"}
+    uploaded = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert uploaded == ["deployments/${{ inputs.deployment }}.json"]
 
 
 def test_the_environment_is_the_one_that_the_settings_trust_by_default() -> None:

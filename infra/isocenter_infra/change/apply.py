@@ -7,9 +7,10 @@ from isocenter.targets.descriptor import DeploymentDescriptor
 from isocenter_infra.change.check import Checked, place, synthesize_and_check
 from isocenter_infra.change.intent import Intent
 from isocenter_infra.change.interrupted import take_up
-from isocenter_infra.change.plan import SavedPlan, load_plan, make_plan
+from isocenter_infra.change.plan import SavedPlan, load_plan, make_plan, read_record
 from isocenter_infra.change.surroundings import Surroundings, surroundings
 from isocenter_infra.descriptor import OUTPUT, parse_descriptor
+from isocenter_infra.terraform.plan_summary import summarise
 from isocenter_infra.terraform.workspace import Listener
 
 Notice = Callable[[str], None]
@@ -58,6 +59,8 @@ def reopen_plan(intent: Intent, digest: str, notice: Notice) -> tuple[SavedPlan,
     from isocenter.errors import IntegrityError
     from isocenter_infra.synthesis import as_text
 
+    # What can be told at once is told before the stack is synthesized, which takes long.
+    read_record(intent.plans, target=intent.target, digest=digest)
     checked = synthesize_and_check(intent, notice)
     checked.require()
     around = surroundings(intent, checked.document, notice)
@@ -106,3 +109,17 @@ def write_descriptor(intent: Intent, around: Surroundings) -> DeploymentDescript
     )
     write_bytes(intent.descriptor, descriptor.model_dump_json(indent=2).encode() + b"\n")
     return descriptor
+
+
+def count_left(intent: Intent, around: Surroundings, listen: Listener) -> int:
+    """How many resources a plan of what was just applied would change; the plan is not kept.
+
+    Raises:
+        IsocenterError: Terraform failed, explained.
+    """
+    file = (intent.folder / "again.tfplan").absolute()
+    try:
+        is_left = around.workspace.plan(file, listen)
+        return len(summarise(around.workspace.show(file))) if is_left else 0
+    finally:
+        file.unlink(missing_ok=True)

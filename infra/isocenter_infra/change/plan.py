@@ -155,19 +155,17 @@ def look(
         raise (cannot_plan(kept) if kept else error) from error
 
 
-def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], dict[str, Any]]) -> SavedPlan:
-    """The plan in ``folder``, if it is still the one that was approved.
+def read_record(folder: Path, *, target: str, digest: str) -> PlanRecord:
+    """The record of the plan in ``folder``, if plan file and record are still those that were approved.
 
     Args:
         folder: as ``make_plan`` left it.
-        target: that it must be for.
+        target: that the plan must be for.
         digest: that was approved; empty: the record's own.
-        show: reads a plan file (``Workspace.show``).
 
     Raises:
         InputError: there is no plan, or it is of another target.
         IntegrityError: plan file or record were changed, or another plan was approved.
-        PolicyError: the plan would shorten a retention.
     """
     try:
         record = PlanRecord.model_validate_json((folder / _RECORD).read_bytes())
@@ -184,6 +182,24 @@ def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], 
             f"The plan in {folder} is not the one that was approved: its digest differs.",
             hint="Make a new plan, have it looked at, and deploy that one.",
         )
+    return record
+
+
+def load_plan(folder: Path, *, target: str, digest: str, show: Callable[[Path], dict[str, Any]]) -> SavedPlan:
+    """The plan in ``folder``, if it is still the one that was approved.
+
+    Args:
+        folder: see :func:`read_record`.
+        target: see :func:`read_record`.
+        digest: see :func:`read_record`.
+        show: reads a plan file (``Workspace.show``).
+
+    Raises:
+        InputError, IntegrityError: as of :func:`read_record`.
+        IntegrityError: the record counts other changes than the plan makes.
+        PolicyError: the plan would shorten a retention.
+    """
+    record = read_record(folder, target=target, digest=digest)
     shown = show((folder / _PLAN).absolute())
     changes = summarise(shown)
     if count(changes) != record.changes:

@@ -63,7 +63,7 @@ def command(
         with progress("Applying", total=steps(saved.changes), quiet=as_json) as listen:
             descriptor = apply_plan(intent, saved, around, listen)
         if emulate:
-            _require_nothing_left(intent)
+            _require_nothing_left(intent, around, quiet=as_json)
     if as_json:
         print_json(descriptor.model_dump(mode="json"))
         return
@@ -97,14 +97,17 @@ def _reopen(intent: "Intent", planned: Path, digest: str) -> "tuple[SavedPlan, S
     return reopen_plan(intent, digest, screen.notice)
 
 
-def _require_nothing_left(intent: "Intent") -> None:
-    """Plan again: what the emulator holds must be what was asked for."""
+def _require_nothing_left(intent: "Intent", around: "Surroundings", *, quiet: bool) -> None:
+    """Plan the same document again: what the emulator holds must be what was asked for."""
     from isocenter.errors import IntegrityError
+    from isocenter_infra.change.apply import count_left
+    from isocenter_infra.verbs.progress import progress
 
-    again, _ = _plan(intent, quiet=True)
-    if not again.is_empty:
+    with progress("Planning again", quiet=quiet) as listen:
+        left = count_left(intent, around, listen)
+    if left:
         raise IntegrityError(
-            f"A second plan would change {len(again.changes)} resources: the emulator holds something else.",
+            f"A second plan would change {left} resources: the emulator holds something else.",
             hint="emulator/aws_limits.py lists what it can't hold.",
         )
     click.echo("A second plan is empty.", err=True)

@@ -60,6 +60,16 @@ class AuditTrail:
         with self._database.write() as own:
             return self._append(event, own)
 
+    def check(self) -> None:
+        """Raise what an append would: for what can't be taken back, and is recorded once it has been done.
+
+        Raises:
+            IntegrityError, EnvironmentFaultError: see :meth:`append`.
+        """
+        with self._database.read() as connection:
+            stored = read_head(connection)
+        self._refuse_forgery(stored, self._signing_key(first=stored.head is None))
+
     def sign_head(self) -> SignedHead | None:
         """The newest signed head, made sure to be in ``HOME/audit/heads.jsonl``; None for an empty trail."""
         with self._database.read() as connection:

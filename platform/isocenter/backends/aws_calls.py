@@ -56,7 +56,7 @@ def aws_client(descriptor: DeploymentDescriptor, service: str, *, read_timeout_s
     except ImportError as error:
         raise EnvironmentFaultError("boto3 is not installed.", hint="pip install 'isocenter[aws]'") from error
     config = Config(
-        connect_timeout=_CONNECT_S,
+        connect_timeout=min(_CONNECT_S, read_timeout_s),
         read_timeout=read_timeout_s,
         retries={"total_max_attempts": 1, "mode": "standard"},
         user_agent_extra="isocenter",

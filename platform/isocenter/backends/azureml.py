@@ -16,15 +16,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from isocenter.backends.azureml_client import open_client
 from isocenter.backends.azureml_faults import explained
 from isocenter.backends.azureml_log import JobLog, log_tail
-from isocenter.backends.azureml_request import attempt_outputs, command_job, job_name, output_uri
+from isocenter.backends.azureml_request import (
+    REQUEST_DIGEST,
+    attempt_outputs,
+    command_job,
+    job_name,
+    output_uri,
+)
 from isocenter.backends.base import Capability
+from isocenter.backends.following import Following, Look
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import InputError, IsocenterError, JobFailedError, PolicyError, TransientFaultError
+from isocenter.errors import (
+    InputError,
+    IsocenterError,
+    JobFailedError,
+    NotFoundError,
+    PolicyError,
+    TransientFaultError,
+)
 from isocenter.home import Home
 from isocenter.targets.file_system import target_files
 
@@ -44,15 +58,11 @@ _STATES = {
         JobState.PENDING,
     ),
 }
-# Under this tag a job keeps the digest of its submission: how a job is known again.
-_SUBMISSION_TAG = "isocenter-submission"
 _EXIT_CODE = re.compile(r"(?:exited with (?:status )?code|exit_codes?:?)\s*(-?\d+)")
 _LOG_NAMED = re.compile(r"log file '([^']+)'")
 _READ_S = 60.0
 _SHORTEST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 5.0
-# A log that can't be read for so long is given up; the job's state is asked for elsewhere.
-_BLIND_S = 600.0
 
 
 class AzureMLBackend:
@@ -95,21 +105,20 @@ class AzureMLBackend:
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the job is; UNKNOWN also while Azure can't be asked."""
         try:
-            found = self._job(handle)
-            return JobStatus(JobState.UNKNOWN) if found is None else self._status(found)
-        except IsocenterError:
-            return JobStatus(JobState.UNKNOWN)
+            name = self._name(handle)
+            if name is None:
+                return JobStatus(JobState.UNKNOWN)
+            found = self._find(name)
+            return no_such_job(self._descriptor.name, name) if found is None else self._status(found)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
-        """What the container wrote (that of rank 0); with ``follow``, faults on the way are waited out."""
+        """What the container wrote (that of rank 0)."""
         name = self._name(handle)
         if name is None:
-            return
-        if follow:
-            yield from self._follow(name)
-        elif self._find(name) is not None:
-            with self._asking("read the log"):
-                yield from JobLog().new_lines(self._details(name), is_last=True)
+            return iter(())
+        return Following(self._follow(name)) if follow else self._lines(name)
 
     def cancel(self, handle: JobHandle) -> None:
         """Ask Azure ML to cancel the job: SIGTERM, then some seconds."""
@@ -169,11 +178,7 @@ class AzureMLBackend:
     def _create(self, submission: Submission, number: int) -> None:
         request, run = submission.request, submission.run
         self._check_workspace(request["workspace"]["must_have"])
-        job = {
-            **request["job"],
-            "name": job_name(run, number),
-            "tags": {**request["job"]["tags"], _SUBMISSION_TAG: submission.digest},
-        }
+        job = {**request["job"], "name": job_name(run, number)}
         if number > 1:
             job["outputs"] = attempt_outputs(self._descriptor, self._settings, run, number)
         with self._asking("start the job"):
@@ -214,8 +219,13 @@ class AzureMLBackend:
             return JobStatus(JobState.FAILED, reason="Stopped at its time limit.")
         return JobStatus(state, reason="Stopped on request.")
 
-    def _follow(self, name: str) -> Iterator[str]:
-        log, wait, seen = JobLog(), _SHORTEST_WAIT_S, time.monotonic()
+    def _lines(self, name: str) -> Iterator[str]:
+        if self._find(name) is not None:
+            with self._asking("read the log"):
+                yield from JobLog().new_lines(self._details(name), is_last=True)
+
+    def _follow(self, name: str) -> Iterator[Look]:
+        log, wait = JobLog(), _SHORTEST_WAIT_S
         longest = _SHORTEST_WAIT_S * 4 if self._descriptor.emulated else _LONGEST_WAIT_S
         if not self._is_there(name):
             return
@@ -228,9 +238,11 @@ class AzureMLBackend:
                     for line in log.new_lines(details, is_last=over):
                         came = True
                         yield line
-                seen = time.monotonic()
-            except TransientFaultError:
-                over = time.monotonic() - seen > _BLIND_S
+                yield None
+            except TransientFaultError as fault:
+                yield fault
+            except NotFoundError:
+                over = not self._is_there(name)
             if over:
                 return
             wait = _SHORTEST_WAIT_S if came else min(wait * 1.5, longest)
@@ -275,7 +287,7 @@ def _ran_out_of_time(found: Any, details: Any) -> bool:
 
 
 def _refuse_other(found: Any, submission: Submission) -> None:
-    if (found.tags or {}).get(_SUBMISSION_TAG) != submission.digest:
+    if (found.tags or {}).get(REQUEST_DIGEST) != submission.request["job"]["tags"][REQUEST_DIGEST]:
         raise InputError(
             f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
         )

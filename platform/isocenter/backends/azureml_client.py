@@ -57,7 +57,7 @@ def open_client(descriptor: "DeploymentDescriptor", *, read_timeout_s: float = _
             enable_telemetry=False,
             show_progress=False,
             retry_total=0,
-            connection_timeout=_CONNECT_S,
+            connection_timeout=min(_CONNECT_S, read_timeout_s),
             read_timeout=read_timeout_s,
             **(_emulated(descriptor) if descriptor.emulated else _real()),
         )
@@ -76,9 +76,9 @@ def _environment_kept() -> Iterator[None]:
 
 
 def _real() -> dict[str, Any]:
-    from azure.identity import DefaultAzureCredential
+    from isocenter.targets.credentials import azure_credential
 
-    return {"credential": DefaultAzureCredential(), "cloud": _PUBLIC_CLOUD}
+    return {"credential": azure_credential(), "cloud": _PUBLIC_CLOUD}
 
 
 def _emulated(descriptor: "DeploymentDescriptor") -> dict[str, Any]:

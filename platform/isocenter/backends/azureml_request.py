@@ -13,6 +13,7 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.request_mark import request_mark
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.digest import canonical_json
 from isocenter.domain.run import RunId
@@ -20,6 +21,8 @@ from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import InputError
 from isocenter.targets.descriptor import DeploymentDescriptor
 
+# Under this tag a job keeps the digest of its request: how a job is known again.
+REQUEST_DIGEST = "isocenter-submission"
 KINDS = ("model", "output", "checkpoints")
 # Azure ML runs a command in the image, not the image's entry point.
 PROGRAM = ("python", "-m", "isocenter_training")
@@ -80,7 +83,9 @@ def command_job(
     processes = max(job.compute.gpu_count, 1)
     if job.compute.nodes * processes > 1:
         body["distribution"] = {"type": "pytorch", "process_count_per_instance": processes}
-    return {"workspace": _workspace(descriptor, settings), "job": body}
+    request = {"workspace": _workspace(descriptor, settings), "job": body}
+    body["tags"] = {**body["tags"], REQUEST_DIGEST: request_mark(request, run)}
+    return request
 
 
 def attempt_outputs(

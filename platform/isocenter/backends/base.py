@@ -90,11 +90,18 @@ class Backend(Protocol):
         ...
 
     def status(self, handle: JobHandle) -> JobStatus:
-        """Where the job is. UNKNOWN, never an exception, when that can't be told."""
+        """Where the job is. UNKNOWN, never an exception, when that can't be told; its reason says why, and
+        ``missing`` that the service has no such job.
+        """
         ...
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
-        """The job's output, line by line without line ends; ``follow`` goes on until the job ends."""
+        """The job's output, line by line without line ends; ``follow`` goes on until the job ends.
+
+        Raises:
+            TransientFaultError: the service can't be asked; with ``follow``, the next line may be asked for
+                all the same (:class:`~isocenter.backends.following.Following`).
+        """
         ...
 
     def cancel(self, handle: JobHandle) -> None:

@@ -13,20 +13,28 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.following import Following
 from isocenter.backends.job_environment import contract_environment
 from isocenter.backends.kubernetes_api import Cluster, ConflictError, Object
 from isocenter.backends.kubernetes_log import JobLog
-from isocenter.backends.kubernetes_manifests import JobFrame, numbered, plain_job, train_job
+from isocenter.backends.kubernetes_manifests import JobFrame, plain_job, renamed, train_job
 from isocenter.backends.kubernetes_placement import place
 from isocenter.backends.kubernetes_pod import PodRequest, image_of, pod_template
 from isocenter.backends.kubernetes_state import CANCELLED_ANNOTATION, observed, settled
 from isocenter.backends.place import described, job_labels, run_uri
+from isocenter.backends.request_mark import request_mark
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import EnvironmentFaultError, InputError, JobFailedError, TransientFaultError
+from isocenter.errors import (
+    EnvironmentFaultError,
+    InputError,
+    IsocenterError,
+    JobFailedError,
+    TransientFaultError,
+)
 from isocenter.home import Home
 from isocenter.targets.file_system import target_files
 
@@ -74,7 +82,7 @@ class KubernetesBackend:
         self._namespace: str = self._settings.get("namespace") or self._descriptor.workspace or _NAMESPACE
 
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
-        """The objects of a first attempt; further ones differ by the number behind their names.
+        """The objects of the first attempt; further ones differ by the number at the end of their names.
 
         ``with_trainer`` and ``without_trainer`` each hold ``job`` and what it needs (``support``); submit
         sends those that the cluster can take.
@@ -82,7 +90,7 @@ class KubernetesBackend:
         refuse_unsupported(job, self.name, self.capabilities)
         labels = job_labels(self._descriptor, run, job.labels)
         frame = JobFrame(
-            name=_base(run),
+            name=_name(run, 1),
             labels=labels,
             nodes=job.compute.nodes,
             gpus=job.compute.gpu_count,
@@ -97,6 +105,9 @@ class KubernetesBackend:
         if self._settings.get("trainer") is not False:
             template = self._template(job, run, labels, uris, frame.trainjob_master)
             forms["with_trainer"] = train_job(frame, template)
+        mark = request_mark(forms, run)
+        for form in forms.values():
+            form["job"]["metadata"].setdefault("annotations", {})[_SUBMISSION_ANNOTATION] = mark
         request = {
             "job": job.name,
             "namespace": self._namespace,
@@ -128,8 +139,8 @@ class KubernetesBackend:
             return JobStatus(JobState.UNKNOWN)
         try:
             return self._status(attempt)
-        except (EnvironmentFaultError, InputError):
-            return JobStatus(JobState.UNKNOWN)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
         """What the first of the job's pods wrote; then, of others that failed."""
@@ -137,12 +148,12 @@ class KubernetesBackend:
         if attempt is None:
             return iter(())
 
-        def has_ended() -> bool:  # UNKNOWN: there is no such job
-            state = self._status(attempt).state
-            return state.is_final or state is JobState.UNKNOWN
+        def has_ended() -> bool:
+            status = self._status(attempt)
+            return status.state.is_final or status.missing
 
         log = JobLog(self._cluster, lambda: self._pods(attempt), has_ended)
-        return log.follow() if follow else log.read()
+        return Following(log.follow()) if follow else log.read()
 
     def cancel(self, handle: JobHandle) -> None:
         """Suspend the job: Kubernetes sends its pods SIGTERM and, after their grace time, SIGKILL."""
@@ -203,11 +214,9 @@ class KubernetesBackend:
 
     def _start(self, submission: Submission, number: int) -> JobHandle:
         form = self._form(submission)
-        name = submission.request["name"]
-        objects = {part: numbered(manifest, name, number) for part, manifest in form.items()}
+        first, name = submission.request["name"], _name(submission.run, number)
+        objects = {part: renamed(manifest, first, name) for part, manifest in form.items()}
         job = objects["job"]
-        notes = job["metadata"].setdefault("annotations", {})
-        notes[_SUBMISSION_ANNOTATION] = submission.digest
         if support := objects.get("support"):
             self._make(support)
         try:
@@ -244,7 +253,7 @@ class KubernetesBackend:
         planned = submission.request.get(part, {}).get("support")
         if planned is None:
             return
-        support = numbered(planned, submission.request["name"], attempt.number)
+        support = renamed(planned, submission.request["name"], _name(submission.run, attempt.number))
         found = self._cluster.get(support["kind"], support["metadata"]["name"])
         if found is None:
             self._make(support)
@@ -269,7 +278,7 @@ class KubernetesBackend:
     def _status(self, attempt: _Attempt, owner: Object | None = None) -> JobStatus:
         owner = owner or self._cluster.get(attempt.kind, attempt.name)
         if owner is None:
-            return JobStatus(JobState.UNKNOWN)
+            return no_such_job(self._descriptor.name, attempt.name)
         job = owner if attempt.kind == "Job" else self._cluster.get("Job", attempt.job)
         if told := settled(owner, job):
             return told
@@ -313,6 +322,10 @@ def _base(run: RunId) -> str:
     return f"isocenter-{run.lower()}"
 
 
+def _name(run: RunId, attempt: int) -> str:
+    return f"{_base(run)}-{attempt}"
+
+
 def _belongs(name: str, run: RunId) -> bool:
     return re.fullmatch(rf"{_base(run)}-[1-9]\d*", name) is not None
 
@@ -336,7 +349,9 @@ def _attempt(handle: JobHandle) -> _Attempt | None:
 
 def _refuse_other(owner: Object, submission: Submission) -> None:
     known = owner["metadata"].get("annotations", {}).get(_SUBMISSION_ANNOTATION)
-    if known != submission.digest:
+    request = submission.request
+    form = request.get("without_trainer") or request["with_trainer"]
+    if known != form["job"]["metadata"]["annotations"][_SUBMISSION_ANNOTATION]:
         raise InputError(
             f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
         )

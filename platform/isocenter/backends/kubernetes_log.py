@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from isocenter.backends.following import Look
 from isocenter.backends.kubernetes_pod import CONTAINER
 from isocenter.backends.kubernetes_state import has_started, pod_index
 from isocenter.errors import IsocenterError, TransientFaultError
 
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.05, 2.0
-# So long without any answer, a follower ends; whoever asked looks at the job's status then.
-_GIVEN_UP_S = 600.0
 
 
 class LogSource(Protocol):
@@ -49,21 +48,26 @@ class JobLog:
             yield from self._lines(pod, follow=False)
         yield from self._last_words(pods)
 
-    def follow(self) -> Iterator[str]:
-        """The lines as they come, until the job ends."""
-        wait, heard = _SHORTEST_WAIT_S, time.monotonic()
-        while time.monotonic() - heard < _GIVEN_UP_S:
-            before = self._given.total()
+    def follow(self) -> Iterator[Look]:
+        """The lines as they come, until the job ends, and faults on the way."""
+        wait = _SHORTEST_WAIT_S
+        while True:
+            before, streaming = self._given.total(), False
             try:
-                ended = self._has_ended()
-                for pod in self._speakers(self._pods()):
+                ended, pods = self._has_ended(), self._pods()
+                if not ended:
+                    yield None
+                    streaming = True
+                for pod in self._speakers(pods):
                     yield from self._lines(pod, follow=not ended)
-                heard = time.monotonic()
                 if ended:
                     yield from self._last_words(self._pods())
                     return
-            except TransientFaultError:
-                pass  # asked again below; what was given is not given twice
+            except TransientFaultError as fault:
+                # What was given is not given twice. A stream that breaks, or is silent, is no outage: whether
+                # the cluster answers is asked next.
+                if not streaming:
+                    yield fault
             wait = _SHORTEST_WAIT_S if self._given.total() > before else min(wait * 1.5, _LONGEST_WAIT_S)
             time.sleep(wait)
 

@@ -22,7 +22,7 @@ class JobFrame:
     """What is around the pods.
 
     Args:
-        name: of the job, before its attempt's number is added.
+        name: of the job; the attempt's number is at its end.
         labels: exact texts.
         nodes: how many pods.
         gpus: on each node.
@@ -137,8 +137,7 @@ def _job_set(frame: JobFrame, template: Manifest) -> Manifest:
     return {"replicatedJobs": [node]}
 
 
-def numbered(manifest: Manifest, name: str, attempt: int) -> Manifest:
-    """``manifest`` of an attempt: wherever ``name`` stands, the attempt's number is added."""
-    text = json.dumps(manifest)
-    numbered_manifest: Manifest = json.loads(text.replace(name, f"{name}-{attempt}"))
-    return numbered_manifest
+def renamed(manifest: Manifest, first: str, name: str) -> Manifest:
+    """``manifest`` of another attempt: wherever the ``first`` one's name stands, ``name`` does."""
+    found: Manifest = json.loads(json.dumps(manifest).replace(first, name))
+    return found

@@ -63,7 +63,7 @@ def place(compute: Compute, descriptor: DeploymentDescriptor, settings: Mapping[
         InputError: the target has no such GPU, too few of them, or no interruptible nodes.
     """
     on_gpu = compute.gpu_count > 0
-    offer = _on_offer(compute, descriptor) if on_gpu else None
+    offer = offered_to(compute, descriptor) if on_gpu else None
     node = _gpu_node(compute, descriptor, settings) if on_gpu else {}
     spot = _spot(descriptor, settings) if compute.spot else {}
     if compute.spot and offer and not offer.spot and descriptor.provider in _SPOT_LABEL:
@@ -81,7 +81,7 @@ def place(compute: Compute, descriptor: DeploymentDescriptor, settings: Mapping[
     )
 
 
-def _on_offer(compute: Compute, descriptor: DeploymentDescriptor) -> GpuOnOffer:
+def offered_to(compute: Compute, descriptor: DeploymentDescriptor) -> GpuOnOffer:
     """What the target has of the GPUs that are asked for; the one with the fewest on a machine that do."""
     of_size = [gpu for gpu in descriptor.gpu if gpu.size == compute.gpu]
     if not of_size:

@@ -30,7 +30,7 @@ from isocenter.backends.oci_runtime import (
 )
 from isocenter.domain.artifact import Artifact, MediaType
 from isocenter.domain.digest import canonical_json, digest_tree
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import InputError, IntegrityError, JobFailedError
@@ -109,7 +109,10 @@ class LocalBackend:
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the job is; UNKNOWN for a handle of another backend or store."""
         attempt = self._attempt(handle)
-        return JobStatus(JobState.UNKNOWN) if attempt is None else _status(attempt)
+        if attempt is not None:
+            return _status(attempt)
+        ours = self._expected(handle) == self._runs / handle.external_id
+        return no_such_job(self.name, handle.external_id) if ours else JobStatus(JobState.UNKNOWN)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
         """Standard output and error of the job, in the order they were written."""
@@ -184,10 +187,14 @@ class LocalBackend:
 
     def _attempt(self, handle: JobHandle) -> Attempt | None:
         directory = self._runs / handle.external_id
-        expected = self._runs / handle.run / "attempts" / directory.name
-        if handle.backend != self.name or directory != expected or not (directory / "job.json").is_file():
+        if directory != self._expected(handle) or not (directory / "job.json").is_file():
             return None
         return Attempt(directory)
+
+    def _expected(self, handle: JobHandle) -> Path | None:
+        """Where the attempt of a handle of this backend lies."""
+        name = Path(handle.external_id).name
+        return self._runs / handle.run / "attempts" / name if handle.backend == self.name else None
 
 
 def _process(

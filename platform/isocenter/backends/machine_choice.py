@@ -1,5 +1,7 @@
 """Which machine type a job gets: what it asks for, out of what the deployment has and the cloud sells."""
 
+from collections.abc import Sequence
+
 from isocenter.clouds.offer import GPU_SIZES, Machine, cloud_offer
 from isocenter.domain.training_job import Compute
 from isocenter.errors import InputError
@@ -14,11 +16,14 @@ def choose_machine(descriptor: DeploymentDescriptor, compute: Compute) -> Machin
     """
     offer = cloud_offer(descriptor.provider)
     if not compute.gpu_count:
-        return offer.cpu[0]
+        own = descriptor.settings.get("cpu_machine")
+        return (offer.named(own) or Machine(gpus=0, managed=own, node="")) if own else offer.cpu[0]
     assert compute.gpu is not None  # noqa: S101 - a count comes with a size
     machines = offer.machines(compute.gpu)
     found = [each for each in descriptor.gpu if (each.size, each.per_node) == _wanted(compute)]
     if not found:
+        if compute.gpu_count not in {machine.gpus for machine in machines}:
+            raise _not_sold(offer.title, machines, descriptor, compute)
         raise _not_on_offer(descriptor, compute)
     _refuse_too_much(descriptor, found[0], compute)
     sold = next((machine for machine in machines if machine.managed == found[0].machine), None)
@@ -27,6 +32,18 @@ def choose_machine(descriptor: DeploymentDescriptor, compute: Compute) -> Machin
 
 def _wanted(compute: Compute) -> tuple[str | None, int]:
     return compute.gpu, compute.gpu_count
+
+
+def _not_sold(
+    title: str, machines: Sequence[Machine], descriptor: DeploymentDescriptor, compute: Compute
+) -> InputError:
+    sold = sorted({machine.gpus for machine in machines}, key=lambda count: abs(count - compute.gpu_count))
+    near = ", ".join(f"{compute.gpu} x {count}" for count in sold[:3])
+    offered = ", ".join(f"{each.size} x {each.per_node}" for each in descriptor.gpu) or "no GPU"
+    return InputError(
+        f"{title} sells no machine with {compute.gpu} x {compute.gpu_count}.",
+        hint=f"Nearest that it sells: {near}. The target {descriptor.name} offers: {offered}.",
+    )
 
 
 def _not_on_offer(descriptor: DeploymentDescriptor, compute: Compute) -> InputError:

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 from isocenter.backends.aws_calls import asking, aws_client, error_code, error_message
 from isocenter.backends.base import Capability
+from isocenter.backends.following import Following, Look
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described
 from isocenter.backends.sagemaker_log import JobLog
 from isocenter.backends.sagemaker_outputs import job_outputs
 from isocenter.backends.sagemaker_request import REQUEST_DIGEST, job_name, training_request
 from isocenter.domain.artifact import Artifact
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import (
@@ -34,8 +35,6 @@ _ALGORITHM = re.compile(r"^AlgorithmError:\s*(?P<said>.*?),?\s*exit code: (?P<co
 _AT_WORK = ("Training", "Uploading", "Stopping")
 _SHORTEST_WAIT_S = 0.05
 _READ_S = 60.0
-# A log that can't be read for so long is given up; the job's state is asked for elsewhere.
-_BLIND_S = 600.0
 # CloudWatch shows the last lines some seconds after the job has ended.
 _LATE_LINES_S = 5.0
 _LONGEST_WAIT_S = 5.0
@@ -81,21 +80,20 @@ class SageMakerBackend:
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the training job is; UNKNOWN also while AWS can't be asked."""
         try:
-            found = self._find(handle)
-            return JobStatus(JobState.UNKNOWN) if found is None else self._status(found)
-        except IsocenterError:
-            return JobStatus(JobState.UNKNOWN)
+            name = self._name(handle)
+            if name is None:
+                return JobStatus(JobState.UNKNOWN)
+            found = self._describe(name)
+            return no_such_job(self._descriptor.name, name) if found is None else self._status(found)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
-        """The containers' output as CloudWatch has it; with ``follow``, faults on the way are waited out."""
+        """The containers' output as CloudWatch has it."""
         name = self._name(handle)
         if name is None:
-            return
-        if follow:
-            yield from self._follow(name)
-        else:
-            with asking():
-                yield from JobLog(self._logs, name).new_lines()
+            return iter(())
+        return Following(self._follow(name)) if follow else self._lines(name)
 
     def cancel(self, handle: JobHandle) -> None:
         """StopTrainingJob: SIGTERM, then 120 seconds."""
@@ -204,11 +202,15 @@ class SageMakerBackend:
         except IsocenterError:
             return ""
 
-    def _follow(self, name: str) -> Iterator[str]:
-        log, wait, seen, ended = JobLog(self._logs, name), _SHORTEST_WAIT_S, time.monotonic(), False
+    def _lines(self, name: str) -> Iterator[str]:
+        with asking():
+            yield from JobLog(self._logs, name).new_lines()
+
+    def _follow(self, name: str) -> Iterator[Look]:
+        log, wait, ended = JobLog(self._logs, name), _SHORTEST_WAIT_S, False
         longest = _SHORTEST_WAIT_S * 4 if self._descriptor.emulated else _LONGEST_WAIT_S
         while True:
-            came = False
+            came = over = False
             try:
                 with asking():
                     for line in log.new_lines():
@@ -218,9 +220,9 @@ class SageMakerBackend:
                 if not ended and (ended := self._has_ended(name)):
                     time.sleep(0 if self._descriptor.emulated else _LATE_LINES_S)
                     continue
-                seen = time.monotonic()
-            except TransientFaultError:
-                over = time.monotonic() - seen > _BLIND_S
+                yield None
+            except TransientFaultError as fault:
+                yield fault
             if over:
                 return
             wait = _SHORTEST_WAIT_S if came else min(wait * 1.5, longest)

@@ -9,9 +9,10 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.request_mark import request_mark
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.clouds.offer import Machine
-from isocenter.domain.digest import canonical_json, digest_json
+from isocenter.domain.digest import canonical_json
 from isocenter.domain.run import RunId
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import InputError
@@ -75,7 +76,7 @@ def training_request(
         request["InputDataConfig"] = [_channel(name, uri) for name, uri in sorted(job.inputs.items())]
     _protect(request, descriptor, machine)
     request["Environment"] = _environment(job)
-    request["Environment"][REQUEST_DIGEST] = digest_json(request)
+    request["Environment"][REQUEST_DIGEST] = request_mark(request, run)
     return request
 
 

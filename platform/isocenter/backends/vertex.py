@@ -7,22 +7,23 @@ gives a CustomJob its own number, so there is no name that could be taken only o
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from filelock import FileLock
 
 from isocenter.backends.base import Capability, refuse_unsupported
+from isocenter.backends.following import Following
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described, run_uri
 from isocenter.backends.vertex_faults import explained
 from isocenter.backends.vertex_log import JobLog
-from isocenter.backends.vertex_request import custom_job, location_of, project_of
+from isocenter.backends.vertex_request import ATTEMPT, REQUEST_DIGEST, custom_job, location_of, project_of
 from isocenter.domain.artifact import Artifact, MediaType
-from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId
+from isocenter.domain.run import JobHandle, JobState, JobStatus, RunId, no_such_job
 from isocenter.domain.submission import Submission
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import InputError, IsocenterError, JobFailedError, TransientFaultError
+from isocenter.errors import InputError, IsocenterError, JobFailedError, NotFoundError, TransientFaultError
 from isocenter.home import Home
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient
 
-_RUN, _ATTEMPT, _REQUEST = "isocenter-run", "isocenter-attempt", "isocenter-request"
+_RUN = "isocenter-run"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _STATES: Mapping[str, JobState] = {
     "JOB_STATE_QUEUED": JobState.PENDING,
@@ -78,7 +79,7 @@ class VertexBackend:
         self._settle_s = float(settings.get("log_settle_s", 0 if emulated else 10))
 
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
-        """The CustomJob, as the service's REST reference writes it, and where it is made."""
+        """The CustomJob of the first attempt, as the REST reference writes it, and where it is made."""
         refuse_unsupported(job, self.name, self.capabilities)
         request = {
             "parent": location_of(self._descriptor),
@@ -97,7 +98,7 @@ class VertexBackend:
             attempts = self._attempts(submission)
             if attempts and not _has_failed(attempts[-1]):
                 return self._handle(submission.run, attempts[-1])
-            number = int(attempts[-1].labels[_ATTEMPT]) + 1 if attempts else 1
+            number = int(attempts[-1].labels[ATTEMPT]) + 1 if attempts else 1
             return self._create(submission, number)
 
     def status(self, handle: JobHandle) -> JobStatus:
@@ -108,15 +109,17 @@ class VertexBackend:
             with explained("look at the job", self._target):
                 job = self._client.get_custom_job(name=handle.external_id, timeout=self._timeout_s)
             return self._status(handle, job)
-        except IsocenterError:
-            return JobStatus(JobState.UNKNOWN)
+        except NotFoundError:
+            return no_such_job(self._target, handle.external_id)
+        except IsocenterError as error:
+            return JobStatus(JobState.UNKNOWN, reason=error.message)
 
     def logs(self, handle: JobHandle, *, follow: bool = False) -> Iterator[str]:
         """Standard output and error of all replicas, from Cloud Logging."""
-        if not self._is_mine(handle) or (follow and self.status(handle).state is JobState.UNKNOWN):
+        if not self._is_mine(handle):
             return iter(())
         log = self._log(handle)
-        return log.follow(lambda: self.status(handle).state.is_final) if follow else log.lines()
+        return Following(log.follow(partial(self._is_over, handle))) if follow else log.lines()
 
     def cancel(self, handle: JobHandle) -> None:
         """Ask Vertex AI to stop the job: SIGTERM to its containers, then SIGKILL."""
@@ -139,6 +142,10 @@ class VertexBackend:
             raise JobFailedError(f"Run {handle.run} is {status.state.value}; it has no outputs.")
         found = (self._artifact(handle.run, kind) for kind in ("model", "output"))
         return [artifact for artifact in found if artifact is not None]
+
+    def _is_over(self, handle: JobHandle) -> bool:
+        status = self.status(handle)
+        return status.state.is_final or status.missing
 
     @property
     def _target(self) -> str:
@@ -199,24 +206,25 @@ class VertexBackend:
         Raises:
             InputError: one of them was made of another request.
         """
-        planned = submission.request["customJob"]["displayName"]
+        planned = submission.request["customJob"]
+        names = f"{_without_number(planned['displayName'])}-*"
         found = self._client.list_custom_jobs(
-            request={"parent": submission.request["parent"], "filter": f'display_name:"{planned}-*"'},
+            request={"parent": submission.request["parent"], "filter": f'display_name:"{names}"'},
             timeout=self._timeout_s,
         )
         jobs = [job for job in found if job.labels.get(_RUN) == submission.run.lower()]
-        if any(job.labels.get(_REQUEST) != _mark(submission) for job in jobs):
+        if any(job.labels.get(REQUEST_DIGEST) != planned["labels"][REQUEST_DIGEST] for job in jobs):
             raise InputError(
                 f"Run {submission.run} was submitted before with another request.", hint="Use a new run id."
             )
-        return sorted(jobs, key=lambda job: int(job.labels[_ATTEMPT]))
+        return sorted(jobs, key=lambda job: int(job.labels[ATTEMPT]))
 
     def _create(self, submission: Submission, attempt: int) -> JobHandle:
         from google.cloud.aiplatform_v1 import CustomJob
 
         planned = submission.request["customJob"]
-        labels = {**planned["labels"], _ATTEMPT: str(attempt), _REQUEST: _mark(submission)}
-        body = {**planned, "displayName": f"{planned['displayName']}-{attempt}", "labels": labels}
+        name = f"{_without_number(planned['displayName'])}-{attempt}"
+        body = {**planned, "displayName": name, "labels": {**planned["labels"], ATTEMPT: str(attempt)}}
         made = self._client.create_custom_job(
             parent=submission.request["parent"],
             custom_job=CustomJob.from_json(json.dumps(body), ignore_unknown_fields=False),
@@ -276,6 +284,6 @@ def _is_deadline(job: "CustomJob") -> bool:
     return job.error.code == _DEADLINE_EXCEEDED or _TIMED_OUT.search(job.error.message) is not None
 
 
-def _mark(submission: Submission) -> str:
-    """The request's digest, as far as a label has room for it."""
-    return submission.digest.partition(":")[2][:40]
+def _without_number(name: str) -> str:
+    """The display name of an attempt without the attempt's number."""
+    return name.rpartition("-")[0]

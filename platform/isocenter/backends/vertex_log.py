@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isocenter.backends.following import Look
 from isocenter.backends.vertex_faults import explained
 from isocenter.errors import TransientFaultError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import AuthorizedSession
 
 _PAGE = 1000
-_LONGEST_SILENCE_S = 600.0
 # What the service adds to a line of text when it makes an entry of it.
 _ENVELOPE = {"message", "levelname", "attrs", "created", "lineno", "pathname", "severity"}
 
@@ -57,14 +57,9 @@ class JobLog:
         entries = reversed(self._ask(body).get("entries", []))
         return [line for entry in entries for line in _lines_of(entry)]
 
-    def follow(self, has_ended: Callable[[], bool]) -> Iterator[str]:
-        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed.
-
-        Raises:
-            TransientFaultError: nobody answers for ten minutes, or at the end.
-        """
+    def follow(self, has_ended: Callable[[], bool]) -> Iterator[Look]:
+        """Lines as they come, until ``has_ended`` and ``settle_s`` have passed; faults on the way."""
         since, seen, end = "", set[tuple[str, str]](), float("inf")
-        answered = time.monotonic()
         while True:
             if end == float("inf") and has_ended():
                 end = time.monotonic() + self.settle_s
@@ -77,13 +72,12 @@ class JobLog:
                     # Late entries of the same instant are still to come; older ones need no memory.
                     seen = {known for known in seen if known[0] >= since} | {mark}
                     since = max(since, entry["timestamp"])
-                answered = time.monotonic()
-            except TransientFaultError:
-                if last_look or time.monotonic() - answered > _LONGEST_SILENCE_S:
-                    raise
-            if last_look:
-                return
-            time.sleep(min(self.poll_s, max(0.0, end - time.monotonic())))
+                yield None
+                if last_look:
+                    return
+            except TransientFaultError as fault:
+                yield fault
+            time.sleep(self.poll_s if last_look else min(self.poll_s, max(0.0, end - time.monotonic())))
 
     def _entries(self, since: str) -> Iterator[Mapping[str, Any]]:
         body = self._question(since, "timestamp asc") | {"pageSize": _PAGE}

@@ -9,6 +9,7 @@ from typing import Any
 
 from isocenter.backends.machine_choice import choose_machine
 from isocenter.backends.place import job_labels, run_uri
+from isocenter.backends.request_mark import request_mark
 from isocenter.backends.time_limit import time_limit_s
 from isocenter.clouds.offer import Machine, cloud_offer
 from isocenter.domain.digest import canonical_json
@@ -23,28 +24,33 @@ _LONGEST_ARGUMENT = 128 * 1024 - 1
 _MOST_VARIABLES = 100
 _LONGEST_NAME = 128
 _LONGEST_LABEL = 63
+# Labels of an attempt: its number, and the digest of its request, as far as a label has room for it.
+ATTEMPT, REQUEST_DIGEST = "isocenter-attempt", "isocenter-request"
+_MARK = 40
 
 
 def custom_job(job: TrainingJob, run: RunId, descriptor: DeploymentDescriptor) -> dict[str, Any]:
-    """The CustomJob's JSON, but for what tells one attempt from another.
+    """The CustomJob's JSON for the run's first attempt; those after differ in name and number.
 
     Raises:
         InputError: Vertex AI can't run such a job, or the deployment lacks what it needs.
     """
     body: dict[str, Any] = {
-        "displayName": display_name(job, run),
+        "displayName": display_name(job, run, 1),
         "jobSpec": _job_spec(job, run, descriptor),
         "labels": {label(key): label(value) for key, value in _labels(job, run, descriptor).items()},
     }
     if key := descriptor.keys.get("data"):
         body["encryptionSpec"] = {"kmsKeyName": key}
+    body["labels"][ATTEMPT] = "1"
+    body["labels"][REQUEST_DIGEST] = request_mark(body, run).partition(":")[2][:_MARK]
     return body
 
 
-def display_name(job: TrainingJob, run: RunId) -> str:
-    """Name of a run's jobs in Vertex AI's lists; an attempt's has its number at the end."""
-    name = f"{job.name}-{run.lower()}"
-    if len(name) > _LONGEST_NAME - 8:
+def display_name(job: TrainingJob, run: RunId, attempt: int) -> str:
+    """Name of a run's attempt in Vertex AI's lists."""
+    name = f"{job.name}-{run.lower()}-{attempt}"
+    if len(name) > _LONGEST_NAME - 6:
         raise InputError(f"The job's name {job.name[:40]!r}... is too long for Vertex AI.")
     return name
 
@@ -104,8 +110,7 @@ def _pools(job: TrainingJob, run: RunId, descriptor: DeploymentDescriptor) -> li
 
 def _machine(job: TrainingJob, descriptor: DeploymentDescriptor) -> dict[str, Any]:
     if not job.compute.gpu_count:
-        usual = choose_machine(descriptor, job.compute).managed
-        return {"machineType": descriptor.settings.get("cpu_machine") or usual}
+        return {"machineType": choose_machine(descriptor, job.compute).managed}
     machine = choose_machine(descriptor, job.compute)
     return {
         "machineType": machine.managed,

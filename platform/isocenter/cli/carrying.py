@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from isocenter.registry.models import ModelRegistry
 
 
-def carry_now(home: "Home", registry: "ModelRegistry") -> list[dict[str, Any]]:
+def carry_now(home: "Home", registry: "ModelRegistry", *, briefly: bool = False) -> list[dict[str, Any]]:
     """Try to carry what is due. A mirror that fails is told of, never an error: it is carried later.
 
     Args:
         home: the store.
         registry: says what mirrors should hold.
+        briefly: give up after some seconds.
 
     Returns:
         one entry a mirror that changed or could not be reached: version, target, state, error.
@@ -22,7 +23,7 @@ def carry_now(home: "Home", registry: "ModelRegistry") -> list[dict[str, Any]]:
     from isocenter.mirrors.delivery import deliver
     from isocenter.storage.database import open_database
 
-    found = deliver(home, open_database(home), registry)
+    found = deliver(home, open_database(home), registry, briefly=briefly)
     return [
         {"version": d.record.reference, "target": d.record.target, "state": d.state, "error": d.error}
         for d in found
@@ -31,12 +32,17 @@ def carry_now(home: "Home", registry: "ModelRegistry") -> list[dict[str, Any]]:
 
 
 def tell_carried(mirrors: list[dict[str, Any]]) -> None:
-    """Print a line for each of ``mirrors``."""
+    """Print a line for each of ``mirrors``; what can't be reached is named once."""
+    failed: dict[tuple[str, str], list[str]] = {}
     for each in mirrors:
         if each["state"] == "carried":
             click.echo(f"Mirror  {each['version']} is in the registry of {each['target']}")
         else:
-            click.echo(
-                click.style("Note: ", fg="yellow") + f"{each['target']} has not got it yet: {each['error']}"
-            )
-            click.echo("        isocenter model mirror carries it later; nothing is lost.")
+            failed.setdefault((each["target"], each["error"]), []).append(each["version"])
+    for (target, error), versions in failed.items():
+        what = versions[0] if len(versions) == 1 else f"{len(versions)} versions"
+        click.echo(
+            click.style("Note: ", fg="yellow")
+            + f"the registry of {target} doesn't hold {what} as it is now: {error.rstrip('.')};"
+            " isocenter model mirror carries it later, nothing is lost."
+        )

@@ -20,7 +20,10 @@ Examples:
   isocenter emulate gcp --detach        stays in the background
   isocenter emulate gcp --stop          ends it
 
-It listens on 127.0.0.1 only. What it holds lies in the store, under `emulators`."""
+It listens on 127.0.0.1 only. Its descriptor, CLOUD-emulated.json, lies where `isocenter target list` reads:
+in $ISOCENTER_DEPLOYMENTS, else in `deployments` in the current folder if that is there, else in `deployments`
+in the store. What it holds lies in the store, under `emulators`, but for what aws and kubernetes keep in
+memory; --stop ends that. Whether the state is new is said at the start."""
 )
 @click.argument("cloud", type=click.Choice(_CLOUDS))
 @click.option(
@@ -67,9 +70,11 @@ def _print(running: "Running", as_json: bool, *, detached: bool) -> None:
                 "descriptor": str(running.path),
                 "endpoints": dict(descriptor.endpoints),
                 "pid": running.pid,
+                "state": "new" if running.is_new else "kept",
             }
         )
         return
     click.echo(f"Emulated {running.cloud} at {descriptor.endpoints[descriptor.provider]}: {running.path}")
+    click.echo("State: new." if running.is_new else "State: as an earlier one left it.")
     click.echo(f"Next: isocenter pipeline run --target {descriptor.name} ...")
     click.echo(f"End it with isocenter emulate {running.cloud} --stop." if detached else "Ctrl-C ends it.")

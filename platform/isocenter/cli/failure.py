@@ -37,11 +37,13 @@ def _translate(error: BaseException) -> IsocenterError:
     import os
     import traceback
 
+    from isocenter.home import home_path
+
     if os.environ.get("ISOCENTER_TRACEBACK"):
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.errno in _FULL:
         return EnvironmentFaultError(
-            "The disk is full; nothing half-written was kept.",
+            f"The disk that holds {error.filename or home_path()} is full; nothing half-written was kept.",
             hint="Free some space or set ISOCENTER_HOME elsewhere, then run the same command again.",
         )
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -55,7 +57,7 @@ def _translate(error: BaseException) -> IsocenterError:
 def _show(failure: IsocenterError) -> None:
     if "--json" in sys.argv:
         body = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        click.echo(json.dumps({"error": body}))
+        click.echo(json.dumps({"error": body, **failure.facts}))
         return
     click.echo(click.style("Error: ", fg="red", bold=True) + failure.message, err=True)
     if failure.hint:

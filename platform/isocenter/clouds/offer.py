@@ -28,6 +28,7 @@ class Machine(_Row):
         accelerator: GCP's name of the GPU.
         family: Azure's name of the quota; the end of GCP's.
         local_storage: AWS: whether its disks are its own; their key is the hardware's and can't be chosen.
+        memory_gib: of the whole machine; None where it isn't in the table.
         usd_per_hour: list price, for estimates only; None where it isn't known.
         spot_usd_per_hour: likewise, interruptible; it changes from hour to hour.
     """
@@ -38,6 +39,7 @@ class Machine(_Row):
     accelerator: str = ""
     family: str = ""
     local_storage: bool = False
+    memory_gib: int | None = None
     usd_per_hour: float | None = None
     spot_usd_per_hour: float | None = None
 
@@ -50,12 +52,17 @@ class GpuOffer(_Row):
 
 
 class CloudOffer(_Row):
-    """One cloud's regions (name: residency zone), GPU sizes, and machines without a GPU, the usual first."""
+    """One cloud's regions (name: residency zone), GPU sizes, and machines without a GPU, the usual first.
+
+    Attributes:
+        managed_fee: what its ML service adds to the machines' prices in the table, as a part of them.
+    """
 
     title: str
     regions: dict[str, str]
     gpu: dict[str, GpuOffer]
     cpu: tuple[Machine, ...] = ()
+    managed_fee: float = 0.0
 
     def residency(self, region: str) -> str:
         """The zone that data in ``region`` stays in.

@@ -18,6 +18,7 @@ from isocenter.compilers.spec import (
 )
 from isocenter.domain.digest import digest_json
 from isocenter.domain.training_job import TrainingJob
+from isocenter.pipelines.job_identity import what_runs
 from isocenter.pipelines.request_document import as_document
 from isocenter.pipelines.training_request import TrainingRequest
 
@@ -68,7 +69,7 @@ def _parameters(dataset: str | None) -> tuple[Parameter, ...]:
 
 
 def _identity(step: PipelineStep, code: str, keys: list[str]) -> Mapping[str, Any]:
-    """What decides the step's result but the parameters' values. Machine sizes don't."""
+    """What decides the step's result but the parameters' values."""
     job = step.job
     return {
         "step": step.name,
@@ -76,7 +77,11 @@ def _identity(step: PipelineStep, code: str, keys: list[str]) -> Mapping[str, An
         "options": dict(step.options),
         "job": None
         if job is None
-        else {"command": list(job.command), "parameters": dict(job.parameters), "image": job.image},
+        else {
+            "command": list(job.command),
+            "parameters": dict(job.parameters),
+            **what_runs(job.image, job.compute),
+        },
         "code": code,
     }
 

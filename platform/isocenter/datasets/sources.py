@@ -26,6 +26,7 @@ _JUNK_FOLDERS = frozenset(
     }
 )
 _APPLE_DOUBLE = "._"
+_SOURCE = "the source (SRC of `data ingest`, --data of `pipeline run`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,13 @@ def _resolve(source: Path) -> tuple[Path, Path | None]:
         path = source.expanduser().resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            "The folder to ingest does not exist or can't be reached.", hint="Check the path given as SRC."
+            "The source does not exist or can't be reached.", hint=f"Check the path of {_SOURCE}."
         ) from error
     if path.is_dir():
         return path, None
     if path.is_file() and path.name.upper() == "DICOMDIR":
         return path.parent, path
-    raise InputError("What was given to ingest is a file.", hint="Give a folder, or a file named DICOMDIR.")
+    raise InputError("The source is a file.", hint=f"Give as {_SOURCE} a folder, or a file named DICOMDIR.")
 
 
 def _without(tree: SourceTree, leave_out: Path | None) -> SourceTree:
@@ -116,8 +117,8 @@ def _without(tree: SourceTree, leave_out: Path | None) -> SourceTree:
     if files or any(problem.reason != Reason.UNREADABLE_FOLDER for problem in tree.problems):
         return SourceTree(tree.root, files, tree.problems)
     if tree.problems:
-        raise InputError("The folder to ingest can't be listed.", hint="Check the permissions of SRC.")
-    raise InputError("The folder to ingest holds no files.", hint="Check the path given as SRC.")
+        raise InputError("The source can't be listed.", hint=f"Check the permissions of {_SOURCE}.")
+    raise InputError("The source holds no files.", hint=f"Check the path of {_SOURCE}.")
 
 
 def _collect(root: Path, entries: Iterator[SourceFile | Problem]) -> SourceTree:

@@ -45,12 +45,26 @@ class JobStatus:
     Args:
         state: where the job is.
         exit_code: of the container or process, when it has ended and the service tells.
-        reason: one paragraph on why it failed, without patient data; None when it has not.
+        reason: one paragraph on why it failed, or why nobody can tell; without patient data; None where there
+            is nothing to explain.
+        missing: the service answers that it has no such job: it is UNKNOWN, and waiting won't change that.
     """
 
     state: JobState
     exit_code: int | None = None
     reason: str | None = None
+    missing: bool = False
+
+
+def no_such_job(where: str, name: str) -> JobStatus:
+    """The status of a job that was submitted and of which the service, asked, knows nothing.
+
+    Args:
+        where: the target's name.
+        name: the service's name of the job.
+    """
+    reason = f"{where} has no job {name} any more: it was removed there, or the service lost it."
+    return JobStatus(JobState.UNKNOWN, reason=reason, missing=True)
 
 
 def new_run_id() -> RunId:

@@ -8,11 +8,12 @@ from isocenter.home import Home
 from isocenter.storage.atomic import write_bytes
 from isocenter.targets.catalogue import deployments_folder
 from isocenter.targets.descriptor import DeploymentDescriptor, load_descriptor
+from isocenter.targets.probe import EMULATED
 
 
 def emulated_name(cloud: str) -> str:
     """Name of the target that ``isocenter emulate CLOUD`` makes."""
-    return f"{cloud}-emulated"
+    return f"{cloud}{EMULATED}"
 
 
 def emulated_labels(name: str) -> dict[str, str]:

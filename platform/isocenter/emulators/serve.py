@@ -55,6 +55,11 @@ class Emulator(Protocol):
         """
         ...
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it holds nothing of an earlier one; known once it has started."""
+        ...
+
     def close(self) -> None:
         """Stop the jobs that go on and answer no more."""
         ...
@@ -77,12 +82,14 @@ class Running:
         descriptor: what the target is.
         path: the descriptor's file.
         pid: of its process.
+        is_new: it began with nothing of an earlier one.
     """
 
     cloud: str
     descriptor: DeploymentDescriptor
     path: Path
     pid: int
+    is_new: bool
 
 
 def load_emulator(cloud: str, scratch: Path, program: Sequence[str] = PROGRAM) -> Emulator:
@@ -132,10 +139,10 @@ def running(home: Home, cloud: str, *, port: int = 0, program: Sequence[str] = P
         emulator = load_emulator(cloud, folder / cloud, program)
         descriptor = _start(emulator, home, cloud, port)
         path = write_descriptor(home, cloud, descriptor)
-        state = {"pid": os.getpid(), "descriptor": str(path)}
+        state = {"pid": os.getpid(), "descriptor": str(path), "is_new": emulator.is_new}
         write_bytes(_state(home, cloud), json.dumps(state).encode(), mode=0o600)
         try:
-            yield Running(cloud, descriptor, path, os.getpid())
+            yield Running(cloud, descriptor, path, os.getpid(), emulator.is_new)
         finally:
             _state(home, cloud).unlink(missing_ok=True)
             emulator.close()
@@ -204,7 +211,7 @@ def find_running(home: Home, cloud: str) -> Running | None:
             return None  # nobody holds it: the one that wrote the state was killed
     except Timeout:
         path = Path(state["descriptor"])
-        return Running(cloud, load_descriptor(path), path, int(state["pid"]))
+        return Running(cloud, load_descriptor(path), path, int(state["pid"]), bool(state.get("is_new")))
 
 
 def stop(home: Home, cloud: str, *, seconds: float = 30.0) -> bool:

@@ -2,7 +2,8 @@
 
 https://learn.microsoft.com/azure/machine-learning/how-to-manage-models. What never changes (number, digest,
 metrics) lies in the version's properties, which Azure ML only ever adds to. What changes (aliases, approval)
-lies in its tags. Azure ML has no aliases: a version that has one carries a tag of that name.
+lies in its tags. Azure ML has no aliases: a version that has one carries a tag of that name. Why a version
+was approved stays in our registry: it is free text.
 """
 
 import re
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from azure.ai.ml.entities import Model
 
 _NUMBER, _DIGEST, _METRIC = "isocenter-version", "isocenter-digest", "metric-"
-_ALIAS, _APPROVED, _REASON = "isocenter-alias-", "isocenter-approved", "isocenter-approval-reason"
+_ALIAS, _APPROVED = "isocenter-alias-", "isocenter-approved"
+# Earlier versions of Isocenter sent the reason of an approval; it is taken back.
+_REASON = "isocenter-approval-reason"
 _VERSION = re.compile(r"/workspaces/(?P<workspace>[^/]+)/models/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$")
 # A tag of Azure holds so many characters.
 _LONGEST = 256
@@ -34,10 +37,12 @@ class AzureMLMirror:
 
     Args:
         descriptor: of the target.
+        timeout_s: of one request.
     """
 
-    def __init__(self, descriptor: DeploymentDescriptor) -> None:
+    def __init__(self, descriptor: DeploymentDescriptor, timeout_s: float = 60.0) -> None:
         self._descriptor = descriptor
+        self._timeout_s = timeout_s
 
     def register(self, version: MirroredVersion) -> str:
         """Register the version, or find it; returns its id in Azure: ``/subscriptions/../versions/NUMBER``.
@@ -71,21 +76,19 @@ class AzureMLMirror:
             given = {key for key in model.tags or {} if key.startswith(_ALIAS)}
             self._set_tags(model, {**_without(model, given), **wanted})
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
-        """Tags ``isocenter-approved``, ``yes`` or ``no``, and ``isocenter-approval-reason``."""
+    def set_approval(self, provider_id: str, approved: bool) -> None:
+        """Tag ``isocenter-approved``, ``yes`` or ``no``."""
         name, number = self._parts(provider_id)
-        said = " ".join(reason.split())[:_LONGEST]
         with self._explained("approve the model"):
             model = self._client.models.get(name, number)
-            tags = {**_without(model, {_REASON}), _APPROVED: "yes" if approved else "no"}
-            self._set_tags(model, {**tags, **({_REASON: said} if said else {})})
+            self._set_tags(model, {**_without(model, {_REASON}), _APPROVED: "yes" if approved else "no"})
 
     def _explained(self, what: str) -> Any:
         return explained(what, self._descriptor.name)
 
     @cached_property
     def _client(self) -> "MLClient":
-        return open_client(self._descriptor)
+        return open_client(self._descriptor, read_timeout_s=self._timeout_s)
 
     def _find(self, name: str, version: str) -> "Model | None":
         from azure.core.exceptions import ResourceNotFoundError
@@ -111,9 +114,9 @@ class AzureMLMirror:
             self._client.models.create_or_update(model)
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> AzureMLMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> AzureMLMirror:
     """The models of a target's workspace."""
-    return AzureMLMirror(descriptor)
+    return AzureMLMirror(descriptor, timeout_s)
 
 
 def model_name(name: str) -> str:

@@ -9,12 +9,13 @@ from isocenter.backends.base import install_hint
 from isocenter.errors import EnvironmentFaultError
 from isocenter.targets.descriptor import DeploymentDescriptor
 
-# Backend of a target -> where the mirror of its registry is made: ``open_mirror(descriptor)``.
+# Backend of a target -> where the mirror of its registry is made: ``open_mirror(descriptor, timeout_s)``.
 _MIRRORS: Mapping[str, str] = {
     "azureml": "isocenter.mirrors.azureml",
     "sagemaker": "isocenter.mirrors.sagemaker",
     "vertex": "isocenter.mirrors.vertex",
 }
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,20 @@ class Mirror(Protocol):
         """Give the version exactly these aliases; another version that had one of them loses it."""
         ...
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
-        """Say whether the version is approved, and why."""
+    def set_approval(self, provider_id: str, approved: bool) -> None:
+        """Say whether the version is approved. Why stays at home: it is a person's free text."""
         ...
 
 
-def load_mirror(backend: str, descriptor: DeploymentDescriptor) -> Mirror | None:
+def load_mirror(
+    backend: str, descriptor: DeploymentDescriptor, *, timeout_s: float | None = None
+) -> Mirror | None:
     """The mirror of a target's registry; None where its service has none.
+
+    Args:
+        backend: of the target.
+        descriptor: of the target.
+        timeout_s: of one request; None: a minute.
 
     Raises:
         EnvironmentFaultError: the service's packages are not installed.
@@ -68,7 +76,7 @@ def load_mirror(backend: str, descriptor: DeploymentDescriptor) -> Mirror | None
     if module is None:
         return None
     try:
-        return cast(Mirror, importlib.import_module(module).open_mirror(descriptor))
+        return cast(Mirror, importlib.import_module(module).open_mirror(descriptor, timeout_s or _TIMEOUT_S))
     except ImportError as error:
         missing = error.name or "it needs"
         raise EnvironmentFaultError(

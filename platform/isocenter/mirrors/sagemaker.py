@@ -16,7 +16,9 @@ from isocenter.mirrors.base import MirroredVersion
 from isocenter.targets.descriptor import DeploymentDescriptor
 
 _ALIAS = "isocenter-alias-"
-_LONGEST_GROUP, _LONGEST_REASON, _LONGEST_PROPERTY = 63, 1024, 256
+_LONGEST_GROUP, _LONGEST_PROPERTY = 63, 256
+# In place of the reason, which is free text and stays at home.
+_APPROVAL = "The reason is in Isocenter's own registry."
 # As SageMaker's own model quality jobs write it.
 _METRICS_TYPE = "application/json"
 
@@ -28,10 +30,12 @@ class SageMakerMirror:
         descriptor: of the target; its settings name ``model_package_group`` (what groups' names begin with)
             and ``images`` (by use: ``serving``, what a package is served with; without it a package says
             only where the model is).
+        timeout_s: of one request.
     """
 
-    def __init__(self, descriptor: DeploymentDescriptor) -> None:
+    def __init__(self, descriptor: DeploymentDescriptor, timeout_s: float = 60.0) -> None:
         self._descriptor = descriptor
+        self._timeout_s = timeout_s
         self._settings: Mapping[str, Any] = descriptor.settings
 
     def register(self, version: MirroredVersion) -> str:
@@ -61,18 +65,18 @@ class SageMakerMirror:
             if new:
                 self._sagemaker.add_tags(ResourceArn=group, Tags=new)
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
+    def set_approval(self, provider_id: str, approved: bool) -> None:
         """ModelApprovalStatus: Approved or Rejected."""
         with asking():
             self._sagemaker.update_model_package(
                 ModelPackageArn=provider_id,
                 ModelApprovalStatus="Approved" if approved else "Rejected",
-                ApprovalDescription=" ".join(reason.split())[:_LONGEST_REASON],
+                ApprovalDescription=_APPROVAL,
             )
 
     @cached_property
     def _sagemaker(self) -> Any:
-        return aws_client(self._descriptor, "sagemaker")
+        return aws_client(self._descriptor, "sagemaker", read_timeout_s=self._timeout_s)
 
     def _group(self, model: str) -> str:
         """The model's group, made where it isn't there."""
@@ -132,15 +136,15 @@ class SageMakerMirror:
         kms = self._descriptor.keys.get("data")
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms} if kms else {}
         with asking():
-            aws_client(self._descriptor, "s3").put_object(
+            aws_client(self._descriptor, "s3", read_timeout_s=self._timeout_s).put_object(
                 Bucket=bucket, Key=key, Body=body, ContentType=_METRICS_TYPE, **encryption
             )
         return uri
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> SageMakerMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> SageMakerMirror:
     """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
-    return SageMakerMirror(descriptor)
+    return SageMakerMirror(descriptor, timeout_s)
 
 
 def _description(version: MirroredVersion) -> str:

@@ -2,7 +2,7 @@
 
 https://cloud.google.com/vertex-ai/docs/model-registry/versioning. The version's labels hold our number and
 digest, by which it is found again, and whether it is approved; its description holds the metrics, because a
-label has no room for a decimal point.
+label has no room for a decimal point. Why a version was approved stays in our registry: it is free text.
 """
 
 import re
@@ -24,6 +24,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Vertex AI's own alias: one version of a model always has it.
 _DEFAULT = "default"
 _VERSION = re.compile(r"projects/[^/]+/locations/[^/]+/models/[^/@]+@\d+")
+# Earlier versions of Isocenter sent the reason of an approval; it is taken back.
 _REASON = "Reason: "
 
 
@@ -68,18 +69,17 @@ class VertexMirror:
                     name=provider_id, version_aliases=changes, timeout=self._timeout_s
                 )
 
-    def set_approval(self, provider_id: str, approved: bool, reason: str) -> None:
-        """Label the version ``yes`` or ``no``; the reason goes below the metrics in its description."""
+    def set_approval(self, provider_id: str, approved: bool) -> None:
+        """Label the version ``yes`` or ``no``."""
         with self._explained("approve the model"):
             from google.cloud.aiplatform_v1 import Model
             from google.protobuf.field_mask_pb2 import FieldMask
 
             model = self._get(provider_id)
-            metrics = model.version_description.partition(_REASON)[0].strip()
             changed = Model(
                 name=provider_id,
                 labels={**dict(model.labels), _APPROVED: "yes" if approved else "no"},
-                version_description=f"{metrics}\n{_REASON}{reason}".strip(),
+                version_description=model.version_description.partition(_REASON)[0].strip(),
             )
             mask = FieldMask(paths=["labels", "version_description"])
             self._client.update_model(model=changed, update_mask=mask, timeout=self._timeout_s)
@@ -129,9 +129,9 @@ class VertexMirror:
         return _id(answered.model, answered.model_version_id)
 
 
-def open_mirror(descriptor: DeploymentDescriptor) -> VertexMirror:
+def open_mirror(descriptor: DeploymentDescriptor, timeout_s: float) -> VertexMirror:
     """The mirror of the target ``descriptor`` (:func:`isocenter.mirrors.base.load_mirror`)."""
-    return VertexMirror(descriptor)
+    return VertexMirror(descriptor, timeout_s)
 
 
 def model_id(name: str) -> str:

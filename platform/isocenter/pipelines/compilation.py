@@ -3,6 +3,7 @@
 from isocenter.compilers.base import CompiledPipeline, format_for, load_compiler
 from isocenter.compilers.spec import PipelineSpec
 from isocenter.compilers.training import training_pipeline
+from isocenter.pipelines.job_identity import training_image
 from isocenter.pipelines.source_identity import training_identity
 from isocenter.pipelines.training_request import TrainingRequest
 from isocenter.targets import Target
@@ -22,6 +23,6 @@ def compile_pipeline(
     Raises:
         InputError: no such format, or the target or its service can't run this.
     """
-    image = place.settings.get("images", {}).get("training")
+    image = training_image(place.settings)
     spec = training_pipeline(request, code=training_identity(), image=image, dataset=dataset)
     return spec, load_compiler(format_ or format_for(place.backend))(spec, place.descriptor)

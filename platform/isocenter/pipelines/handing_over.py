@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from isocenter.audit import current_actor
 from isocenter.backends.patient import patiently
 from isocenter.compilers.spec import DATASET, EXECUTION, Place
-from isocenter.domain.audit_event import AuditEvent
+from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.run import new_run_id
-from isocenter.errors import InputError
+from isocenter.errors import InputError, IsocenterError
 from isocenter.orchestrators.base import load_orchestrator
 from isocenter.pipelines.compilation import compile_pipeline
 from isocenter.pipelines.executions import ExecutionRecords, PipelineExecution, new_execution_id
@@ -82,15 +82,29 @@ class HandingOver:
             )
         )
         staged = stage(job, self.pipeline.records.home, descriptor)
-        upload(missing(staged, descriptor), descriptor)
-        self._audit(execution)
+        upload(missing(staged, descriptor), descriptor, self.pipeline.records.trail)
         orchestrator = load_orchestrator(compiled.format, descriptor)
         parameters = {DATASET: dataset.removeprefix("sha256:"), EXECUTION: execution.id}
-        return records.submitted(
-            execution, patiently(lambda: orchestrator.submit(compiled, parameters, execution.id))
-        )
+        self.pipeline.records.trail.check()
+        try:
+            found = patiently(
+                lambda: orchestrator.submit(compiled, parameters, execution.id),
+                say=self.pipeline.launcher.observer.outage,
+            )
+        except IsocenterError as error:
+            self._audit(execution, Outcome.FAILURE, error=error.code)
+            raise
+        if found != execution.external_id:  # else it was started by an earlier call
+            self._audit(execution, Outcome.SUCCESS, job=found)
+        return records.submitted(execution, found)
 
-    def _audit(self, execution: PipelineExecution) -> None:
-        details = {"target": execution.target, "dataset": execution.dataset, "request": execution.digest}
-        event = AuditEvent(current_actor(), "pipeline.submit", f"pipeline:{execution.id}", details=details)
+    def _audit(self, execution: PipelineExecution, outcome: Outcome, **more: str) -> None:
+        details = {
+            "target": execution.target,
+            "backend": execution.format,
+            "dataset": execution.dataset,
+            "request": execution.digest,
+            **more,
+        }
+        event = AuditEvent(current_actor(), "pipeline.submit", f"pipeline:{execution.id}", outcome, details)
         self.pipeline.records.trail.append(event)

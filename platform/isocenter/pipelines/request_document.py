@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from isocenter.domain.compute_words import LONGEST_RUNTIME_S, SHORTEST_RUNTIME_S
 from isocenter.domain.field_faults import field_faults
 from isocenter.domain.training_job import Compute
 from isocenter.domain.training_plan import TrainingPlan
@@ -22,7 +23,7 @@ class _Compute(BaseModel):
     gpu_count: int = 0
     nodes: int = 1
     spot: bool = False
-    max_runtime_s: int | None = None
+    max_runtime_s: int | None = Field(default=None, ge=SHORTEST_RUNTIME_S, le=LONGEST_RUNTIME_S)
 
 
 class _Document(BaseModel):

@@ -38,12 +38,16 @@ class Runner:
         Raises:
             IsocenterError: a step failed; the steps before it stay cached.
         """
-        results: dict[str, StepResult] = {}
+        return tuple(self.each(steps))
+
+    def each(self, steps: Sequence[Step]) -> Iterator[StepResult]:
+        """The same, one step at a time: who asks knows what was done before a step failed."""
+        outputs: dict[str, Outputs] = {}
         for step in steps:
-            outputs = {name: result.outputs for name, result in results.items()}
-            results[step.name] = self.bring_about(step, outputs)
-            self.observer.step_ended(results[step.name])
-        return tuple(results.values())
+            result = self.bring_about(step, dict(outputs))
+            self.observer.step_ended(result)
+            outputs[step.name] = result.outputs
+            yield result
 
     def bring_about(self, step: Step, results: Mapping[str, Outputs]) -> StepResult:
         """Do one step, unless it has been done for these inputs.

@@ -6,22 +6,28 @@ copied.
 
 import shutil
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from isocenter.audit.actor import current_actor
 from isocenter.domain.artifact import Artifact
+from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.training_job import TrainingJob
 from isocenter.errors import IntegrityError, IsocenterError, PolicyError, TransientFaultError
 from isocenter.home import Home
+from isocenter.storage.local_faults import local_fault
+from isocenter.targets.credentials import refuse_without_credentials
 from isocenter.targets.file_system import target_files
 from isocenter.targets.quick_look import is_surely_there
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+    from isocenter.audit.trail import AuditTrail
     from isocenter.targets.descriptor import DeploymentDescriptor
 
 # What of a dataset a job doesn't read: files set aside, and counts of the ingest.
@@ -83,48 +89,92 @@ def missing(staged: StagedJob, descriptor: "DeploymentDescriptor") -> Mapping[st
     return {uri: path for uri, path in staged.sources.items() if not _is_there(uri, descriptor)}
 
 
-def upload(sources: Mapping[str, Path], descriptor: "DeploymentDescriptor") -> None:
+def upload(sources: Mapping[str, Path], descriptor: "DeploymentDescriptor", trail: "AuditTrail") -> None:
     """Copy what :func:`missing` found to the target.
 
-    The mark that a file set is whole is written last: an upload that was killed is done again.
+    The mark that a file set is whole is written last: an upload that was killed is done again. The audit
+    trail says what is about to leave, and how that ended: what can't be recorded doesn't leave.
 
     Raises:
         TransientFaultError: the target's storage can't be reached.
     """
     for uri, source in sources.items():
-        _upload(source, uri, descriptor)
+        _upload(source, uri, descriptor, trail)
 
 
-def upload_artifact(folder: Path, descriptor: "DeploymentDescriptor") -> str:
+def upload_artifact(
+    folder: Path, descriptor: "DeploymentDescriptor", trail: "AuditTrail", *, limit_s: float | None = None
+) -> str:
     """Copy a published artifact to a target's bucket of models, unless it is there; its URI.
 
     Args:
         folder: of the artifact in this store, named by its digest.
         descriptor: of the target.
+        trail: see :func:`upload`.
+        limit_s: look, and copy, so long at most; None: as long as it takes.
 
     Raises:
-        TransientFaultError: the target's storage can't be reached.
+        TransientFaultError: the target's storage can't be reached, or not in that time.
     """
     uri = f"{descriptor.buckets['models']}/artifacts/{folder.name}"
-    if not _is_there(uri, descriptor):
-        _upload(folder, uri, descriptor)
+    if not _is_there(uri, descriptor, limit_s):
+        _upload(folder, uri, descriptor, trail, limit_s)
     return uri
 
 
-def _is_there(uri: str, descriptor: "DeploymentDescriptor") -> bool:
-    if is_surely_there(descriptor, _mark(uri)):
+def _is_there(uri: str, descriptor: "DeploymentDescriptor", limit_s: float | None = None) -> bool:
+    refuse_without_credentials(descriptor, uri.partition("://")[0])
+    if limit_s is None and is_surely_there(descriptor, _mark(uri)):
         return True
     files = target_files(descriptor, uri)
     with _explained(descriptor):
-        return bool(files.exists(_mark(uri)))
+        return bool(files.exists(_mark(uri), **_limit(files, limit_s)))
 
 
-def _upload(source: Path, uri: str, descriptor: "DeploymentDescriptor") -> None:
-    files = target_files(descriptor, uri)
-    with _explained(descriptor):
+def _upload(
+    source: Path,
+    uri: str,
+    descriptor: "DeploymentDescriptor",
+    trail: "AuditTrail",
+    limit_s: float | None = None,
+) -> None:
+    files, end = target_files(descriptor, uri), None if limit_s is None else time.monotonic() + limit_s
+    with _recorded(source, uri, descriptor, trail), _explained(descriptor, source):
         for path in _to_copy(source):
-            files.put_file(str(path), f"{uri}/{path.relative_to(source).as_posix()}")
+            left = None if end is None else max(end - time.monotonic(), 0.1)
+            there = f"{uri}/{path.relative_to(source).as_posix()}"
+            files.put_file(str(path), there, **_limit(files, left))
         files.pipe_file(_mark(uri), b"")
+
+
+def _limit(files: "AbstractFileSystem", seconds: float | None) -> dict[str, Any]:
+    """How fsspec is told to give up; a local folder answers at once."""
+    return {"timeout": seconds} if seconds is not None and files.async_impl else {}
+
+
+@contextmanager
+def _recorded(
+    source: Path, uri: str, descriptor: "DeploymentDescriptor", trail: "AuditTrail"
+) -> Iterator[None]:
+    """Two records around a copy: what is about to leave, and how it ended, also where it was interrupted."""
+    sizes = [path.stat().st_size for path in _to_copy(source)]
+    kind = uri.rsplit("/", 2)[1].removesuffix("s")
+    about = f"{kind}:sha256:{source.name}"
+    told = {"target": descriptor.name, "to": uri, "files": len(sizes), "bytes": sum(sizes)}
+
+    def record(action: str, outcome: Outcome, **more: str) -> None:
+        trail.append(AuditEvent(current_actor(), f"{kind}.{action}", about, outcome, {**told, **more}))
+
+    record("upload.begin", Outcome.SUCCESS)
+    try:
+        yield
+    except IsocenterError as error:
+        record("upload", Outcome.FAILURE, error=error.code)
+        raise
+    except BaseException:
+        record("upload", Outcome.FAILURE, error="interrupted")
+        raise
+    record("upload", Outcome.SUCCESS)
 
 
 def _mark(uri: str) -> str:
@@ -150,14 +200,15 @@ def fetch(artifact: Artifact, folder: Path, descriptor: "DeploymentDescriptor | 
     Raises:
         IntegrityError: an archive that reaches outside of its folder, or is larger than any model.
         TransientFaultError: the target's storage can't be reached.
+        EnvironmentFaultError: the disk here is full, or ``folder`` can't be written.
     """
     if descriptor is None:
         return Path(artifact.uri)
     files = target_files(descriptor, artifact.uri)
     target = folder / artifact.name
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    with _explained(descriptor):
+    with _explained(descriptor, folder):
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
         if artifact.uri.endswith(".tar.gz"):
             packed = folder / f"{artifact.name}.tar.gz"
             files.get_file(artifact.uri, str(packed))
@@ -196,14 +247,23 @@ def unpack(packed: Path, target: Path) -> None:
 
 
 @contextmanager
-def _explained(descriptor: "DeploymentDescriptor") -> Iterator[None]:
-    """Storage faults as ours: they may pass, and the same command continues."""
+def _explained(descriptor: "DeploymentDescriptor", here: Path | None = None) -> Iterator[None]:
+    """Storage faults as ours: they may pass, and the same command continues.
+
+    Args:
+        descriptor: of the target whose storage is asked.
+        here: the files of this machine that are read or written meanwhile: their faults are none of its.
+    """
     try:
         yield
     except IsocenterError:
         raise
     except Exception as error:  # each file system has errors of its own
+        if here is not None and (fault := local_fault(error, here)) is not None:
+            raise fault from error
+        slow = isinstance(error, TimeoutError)
+        said = "didn't answer in time" if slow else f"can't be reached: {type(error).__name__}"
         raise TransientFaultError(
-            f"The storage of {descriptor.name} can't be reached: {type(error).__name__}.",
+            f"The storage of {descriptor.name} {said}.",
             hint="isocenter target check looks at it; the same command again continues.",
         ) from error

@@ -58,7 +58,8 @@ class TakeUp:
         with workspace(self.records.home, f"take-up-{self.execution.id}") as folder:
             left = fetch(Artifact("left", "", MediaType.FILES, uri, 0), folder, descriptor)
             self._check(left)
-            steps = [self._with_parts(step, left) for step in self.pipeline.steps()]
+            pipeline = replace(self.pipeline, mirror_to=self.execution.target)
+            steps = [self._with_parts(step, left) for step in pipeline.steps()]
             return Runner(self.records, self.observer, PIPELINE).run(steps)
 
     def _check(self, left: Path) -> None:

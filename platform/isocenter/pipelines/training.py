@@ -7,10 +7,11 @@ from typing import Any
 
 from isocenter.domain.artifact import MediaType
 from isocenter.domain.evaluation import EvaluationReport
-from isocenter.domain.training_job import TrainingJob
+from isocenter.domain.training_job import Compute, TrainingJob
 from isocenter.errors import GateFailedError, IsocenterError, NotFoundError
 from isocenter.lineage import LineageDataset
 from isocenter.pipelines.job import JobLauncher
+from isocenter.pipelines.job_identity import what_runs
 from isocenter.pipelines.job_step import is_intact, job_step
 from isocenter.pipelines.observer import Observer
 from isocenter.pipelines.records import Records
@@ -35,12 +36,14 @@ class TrainingPipeline:
         records: the store's records.
         launcher: runs the two jobs.
         observer: is told how far the ingest is.
+        mirror_to: target whose own registry is to hold the model; None: the one that the jobs run on.
     """
 
     request: TrainingRequest
     records: Records
     launcher: JobLauncher
     observer: Observer
+    mirror_to: str | None = None
 
     def steps(self) -> tuple[Step, ...]:
         """The six steps, in order."""
@@ -65,7 +68,18 @@ class TrainingPipeline:
     @property
     def _mirror_to(self) -> str | None:
         """A deployed target has a registry of its own; this machine has not."""
+        if self.mirror_to is not None:
+            return self.mirror_to
         return self.launcher.target if self.launcher.descriptor is not None else None
+
+    @property
+    def machines(self) -> dict[str, Compute]:
+        """What each of the jobs runs on, by step."""
+        return {"train": self.request.compute, "evaluate": self._one_machine}
+
+    @property
+    def _one_machine(self) -> Compute:
+        return replace(self.request.compute, nodes=1)
 
     @property
     def _labels(self) -> dict[str, str]:
@@ -191,6 +205,7 @@ class TrainingPipeline:
                 "plan": self.request.plan_json,
                 "threads": self.request.threads,
                 "code": training_identity(),
+                **what_runs(self.request.image, self.request.compute),
             }
 
         def subject(results: Results, outputs: Outputs) -> Subject:
@@ -234,6 +249,7 @@ class TrainingPipeline:
                 "model": results["train"]["model"]["digest"],
                 "parameters": self.request.evaluation_parameters,
                 "code": training_identity(),
+                **what_runs(self.request.image, self._one_machine),
             }
 
         def subject(results: Results, outputs: Outputs) -> Subject:
@@ -269,7 +285,7 @@ class TrainingPipeline:
             },
             parameters=self.request.evaluation_parameters,
             image=self.request.image,
-            compute=replace(self.request.compute, nodes=1),
+            compute=self._one_machine,
             labels=self._labels,
             residency=self.records.home.residency,
         )
@@ -303,7 +319,11 @@ class TrainingPipeline:
 
     def _facets(self) -> dict[str, Any]:
         return {
-            "parameters": {"plan": self.request.plan.name, "threads": self.request.threads},
+            "parameters": {
+                "plan": self.request.plan.name,
+                "threads": self.request.threads,
+                **what_runs(self.request.image, self.request.compute),
+            },
             "seeds": {"training": self.request.plan.seed},
             "code": {"commit": code_commit(), "digest": training_identity()},
             "environment": dict(package_versions()),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from isocenter.home import Home
+from isocenter.storage.local_faults import local_fault
 
 
 @contextmanager
@@ -15,11 +16,19 @@ def workspace(home: Home, key: str) -> Iterator[Path]:
     Args:
         home: the store.
         key: of the step; its lock keeps others out.
+
+    Raises:
+        EnvironmentFaultError: the disk that holds the store is full, or the store can't be written.
     """
     folder = home.root / "work" / key.removeprefix("sha256:")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
+        folder.mkdir(parents=True)
         yield folder
+    except OSError as error:
+        fault = local_fault(error, home.root)
+        if fault is None:
+            raise
+        raise fault from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

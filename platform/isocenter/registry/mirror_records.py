@@ -73,29 +73,29 @@ def mirrors_of(database: Database, version: ModelVersion) -> tuple[MirrorRecord,
 
 def record_id(database: Database, record: MirrorRecord, provider_id: str) -> None:
     """Keep the provider's id: it is known before aliases and approval are carried."""
-    _update(database, record, {"provider_id": provider_id})
+    with database.write() as connection:
+        _update(connection, record, {"provider_id": provider_id})
 
 
-def record_carried(database: Database, record: MirrorRecord, digest: str) -> None:
+def record_carried(connection: Connection, record: MirrorRecord, digest: str) -> None:
     """Keep that the mirror holds what has this digest."""
     now = datetime.now(UTC)
-    _update(database, record, {"carried": digest, "attempts": 0, "error": None, "tried_at": now})
+    _update(connection, record, {"carried": digest, "attempts": 0, "error": None, "tried_at": now})
 
 
-def record_failure(database: Database, record: MirrorRecord, error: str) -> None:
+def record_failure(connection: Connection, record: MirrorRecord, error: str) -> None:
     """Keep why a try failed; the next one is made later."""
     told = {"attempts": record.attempts + 1, "error": error[:_LONGEST_ERROR], "tried_at": datetime.now(UTC)}
-    _update(database, record, told)
+    _update(connection, record, told)
 
 
-def _update(database: Database, record: MirrorRecord, values: Mapping[str, Any]) -> None:
+def _update(connection: Connection, record: MirrorRecord, values: Mapping[str, Any]) -> None:
     key = (
         (_TABLE.c.model == record.model)
         & (_TABLE.c.number == record.number)
         & (_TABLE.c.target == record.target)
     )
-    with database.write() as connection:
-        connection.execute(update(_TABLE).where(key).values(dict(values)))
+    connection.execute(update(_TABLE).where(key).values(dict(values)))
 
 
 def _record(row: Row[Any]) -> MirrorRecord:

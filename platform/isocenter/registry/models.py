@@ -81,6 +81,8 @@ class ModelRegistry:
         with self._locked(name, create=True) as connection:
             known = self._lookup.with_digest(connection, name, artifact.digest)
             if known is not None:
+                if mirror_to is not None:
+                    want_mirror(self._database, connection, known, mirror_to)
                 return known
             now = datetime.now(UTC)
             facts = {"artifact_digest": artifact.digest, "dataset_digest": dataset_digest, "run": run}

@@ -1,6 +1,6 @@
 """Runs and their attempts: what was submitted where, how it ended, what it left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -162,8 +162,18 @@ class RunRecords:
             unfinished = (table.id == run) & (table.state != JobState.SUCCEEDED.value)
             connection.execute(update(schema.runs).where(unfinished).values(values))
 
-    def add_attempt(self, run: RunId, handle: JobHandle) -> Attempt:
+    def add_attempt(
+        self,
+        run: RunId,
+        handle: JobHandle,
+        also: Callable[[Attempt, Connection], object] = lambda attempt, connection: None,
+    ) -> Attempt:
         """Record a submission of ``run``; the same job twice is one attempt.
+
+        Args:
+            run: its id.
+            handle: of the job.
+            also: done in the same transaction, and only for an attempt that is new.
 
         Raises:
             NotFoundError: no such run.
@@ -178,6 +188,7 @@ class RunRecords:
             connection.execute(
                 update(schema.runs).where(schema.runs.c.id == run).values(backend=handle.backend)
             )
+            also(new, connection)
             return new
 
     def set_outputs(self, run: RunId, outputs: Sequence[Artifact]) -> None:

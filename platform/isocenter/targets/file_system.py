@@ -1,10 +1,13 @@
 """The file system in which a target's buckets lie, through fsspec: the same calls on every cloud."""
 
+import logging
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from isocenter.errors import EnvironmentFaultError
+from isocenter.targets.credentials import AZURE_RETRIES, google_credentials, refuse_without_credentials
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -25,7 +28,7 @@ def target_files(descriptor: "DeploymentDescriptor", uri: str) -> "AbstractFileS
         uri: e.g. one of the descriptor's buckets.
 
     Raises:
-        EnvironmentFaultError: the cloud's file system isn't installed.
+        EnvironmentFaultError: the cloud's file system isn't installed, or there are no credentials.
         ImportError: likewise, for a scheme that is no cloud's.
     """
     import fsspec
@@ -36,7 +39,14 @@ def target_files(descriptor: "DeploymentDescriptor", uri: str) -> "AbstractFileS
             # What fsspec has for gs:// asks a gRPC service for each bucket's kind; ours are flat.
             from gcsfs.core import GCSFileSystem
 
-            return GCSFileSystem(skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
+            if not os.environ.get("GCSFS_DEBUG"):
+                # It logs each fault with its traceback before it raises it; we say it in a line.
+                logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+            # Left alone, it would go on as nobody where there are no credentials.
+            found = {} if descriptor.emulated else {"token": google_credentials(descriptor.name)}
+            options = {**storage_options(descriptor, scheme, uri), **found}
+            return GCSFileSystem(skip_instance_cache=True, **options)
+        refuse_without_credentials(descriptor, scheme)
         return fsspec.filesystem(scheme, skip_instance_cache=True, **storage_options(descriptor, scheme, uri))
     except ImportError as error:
         if scheme not in EXTRAS:
@@ -78,7 +88,8 @@ def storage_options(descriptor: "DeploymentDescriptor", scheme: str, uri: str) -
     if not descriptor.emulated or not address:
         # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/...: adlfs wants to be told the account.
         is_azure = scheme in ("abfs", "abfss")
-        return {"account_name": (urlsplit(uri).hostname or "").partition(".")[0]} if is_azure else {}
+        account = (urlsplit(uri).hostname or "").partition(".")[0]
+        return {"account_name": account, **AZURE_RETRIES} if is_azure else {}
     match scheme:
         case "s3":
             return {"endpoint_url": address, "key": "emulated", "secret": "emulated"}

@@ -111,10 +111,10 @@ def _on_azure(descriptor: "DeploymentDescriptor", uri: str, options: Mapping[str
     if "connection_string" in options:
         blob = BlobClient.from_connection_string(options["connection_string"], container, name, **limits)
     else:
-        from azure.identity import DefaultAzureCredential
+        from isocenter.targets.credentials import azure_credential
 
         host = (parts.hostname or "").replace(".dfs.", ".blob.", 1)
-        blob = BlobClient(f"https://{host}", container, name, credential=DefaultAzureCredential(), **limits)
+        blob = BlobClient(f"https://{host}", container, name, credential=azure_credential(), **limits)
     with blob:
         return bool(blob.exists())
 

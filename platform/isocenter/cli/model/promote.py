@@ -18,7 +18,7 @@ Example:
     type=click.Choice(["champion", "challenger", "shadow"]),
     help="Which alias to move.",
 )
-@click.option("--reason", required=True, help="Why; kept with the approval and in the audit trail.")
+@click.option("--reason", required=True, help="Why; kept in registry and audit trail, not sent to mirrors.")
 @json_option
 def command(reference: str, alias: str, reason: str, as_json: bool) -> None:
     """Approve that REFERENCE takes an alias, and move the alias there.
@@ -36,7 +36,7 @@ def command(reference: str, alias: str, reason: str, as_json: bool) -> None:
     home = open_home()
     registry = open_registry(home)
     approval = registry.promote(reference, Alias(alias), actor=current_actor(), reason=reason)
-    mirrors = carry_now(home, registry)
+    mirrors = carry_now(home, registry, briefly=True)
     if as_json:
         print_json(
             {

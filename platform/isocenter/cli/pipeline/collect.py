@@ -23,16 +23,19 @@ Every file is checked against its digest, and the gate is applied again: what a 
 @json_option
 def command(name: str, as_json: bool) -> None:
     """Fetch what the pipeline left on its target, and register it."""
+    from isocenter.cli.carrying import carry_now
     from isocenter.cli.pipeline.summary import print_summary
     from isocenter.home import open_home
     from isocenter.pipelines.executions import ExecutionRecords
     from isocenter.pipelines.summary import summarise
+    from isocenter.registry.opening import open_registry
 
     home = open_home()
     records = ExecutionRecords(home)
     execution = records.find(name)
     summary = summarise(home, execution.model, _collect(home, execution))
     records.collected(execution)
+    summary["mirrors"] = carry_now(home, open_registry(home))
     if as_json:
         print_json(summary)
     else:

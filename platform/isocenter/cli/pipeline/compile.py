@@ -60,10 +60,11 @@ def command(target: str, format_: str | None, out: Path | None, as_json: bool, *
 
 def _known_dataset(home: "Home", place: "Target", request: "TrainingRequest") -> str | None:
     """What these files gave when they were ingested; None where they have not been."""
-    from isocenter.cli.pipeline.opening import open_pipeline
+    from isocenter.cli.pipeline.opening import open_pipeline, try_plan_here
     from isocenter.pipelines.observer import Silent
     from isocenter.targets.target import LOCAL
 
     pipeline = open_pipeline(home, LOCAL, request, Silent())
+    try_plan_here(pipeline, place)
     found = pipeline.records.cache.get(pipeline.ingest_step().key({}))
     return None if found is None else str(found["dataset"])

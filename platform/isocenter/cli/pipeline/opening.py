@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def open_pipeline(
     home: "Home", place: "Target", request: "TrainingRequest", observer: "Observer"
 ) -> "TrainingPipeline":
-    """The pipeline for ``request``, whose jobs run on ``place``.
+    """The pipeline for ``request``, whose jobs run on ``place`` and in its image where they name none.
 
     Raises:
         EnvironmentFaultError: the target's backend is not installed, or the database can't be reached.
@@ -25,13 +25,31 @@ def open_pipeline(
     from isocenter.backends import load_backend
     from isocenter.backends.patient import PatientBackend
     from isocenter.pipelines.job import JobLauncher
+    from isocenter.pipelines.job_identity import naming_its_image
     from isocenter.pipelines.records import open_records
     from isocenter.pipelines.training import TrainingPipeline
 
     records = open_records(home)
-    backend = PatientBackend(load_backend(place.backend, home, place.settings))
+    backend = PatientBackend(load_backend(place.backend, home, place.settings), say=observer.outage)
     launcher = JobLauncher(backend, place.name, records, observer, place.descriptor)
-    return TrainingPipeline(request, records, launcher, observer)
+    return TrainingPipeline(naming_its_image(request, place.settings), records, launcher, observer)
+
+
+def try_plan_here(pipeline: "TrainingPipeline", place: "Target") -> None:
+    """Find out what is wrong with the plan here, where its job would run on ``place``, a rented machine.
+
+    Raises:
+        InputError: the plan can't be trained.
+    """
+    import click
+
+    from isocenter.pipelines.plan_trial import try_plan
+
+    if place.descriptor is None:
+        return  # the job itself tells as early
+    request = pipeline.request
+    if why := try_plan(request.plan, request.compute, pipeline.records.cache):
+        click.echo(f"Note: the plan was not tried before its job begins. {why}", err=True)
 
 
 @contextmanager

@@ -10,12 +10,19 @@ from isocenter.cli.paths import INPUT_PATH
 
 if TYPE_CHECKING:
     from isocenter.domain.training_job import Compute
+    from isocenter.domain.training_plan import TrainingPlan
     from isocenter.pipelines.training_request import TrainingRequest
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--data", required=True, type=INPUT_PATH, help="Folder of DICOM files, or a DICOMDIR."),
+    click.option(
+        "--data",
+        required=True,
+        metavar="SRC",
+        type=INPUT_PATH,
+        help="Source: a folder of DICOM files, or a DICOMDIR.",
+    ),
     click.option("--labels", type=INPUT_PATH, help="Table of labels; without it, folder names."),
     click.option(
         "--classes",
@@ -57,7 +64,7 @@ _OPTIONS = (
         "--max-runtime",
         default="",
         metavar="TIME",
-        help="Stop a job after this long, e.g. 6h.  [default: on a target, a day]",
+        help="Stop a job after this long, 1m to 7d, e.g. 6h.  [default: on a target, a day]",
     ),
     click.option(
         "--image", default="", metavar="REF@sha256:...", help="Training image.  [default: the target's]"
@@ -113,12 +120,14 @@ def build_request(
     changes += [] if epochs is None else [f"budget.epochs={epochs}"]
     changes += [] if seed is None else [f"seed={seed}"]
     changed = override(load_plan(plan).model_dump(mode="json"), changes)
+    parsed, names = parse_plan(changed, source=plan), _two_names(classes)
+    _refuse_other_classes(parsed, names)
     return TrainingRequest(
         source=data,
         labels=labels,
-        classes=_two_names(classes),
+        classes=names,
         name=check_model_name(name),
-        plan=parse_plan(changed, source=plan),
+        plan=parsed,
         acceptance=load_acceptance(acceptance),
         card={} if card is None else _card(card),
         threshold_rule=check_threshold_rule(threshold_rule),
@@ -129,6 +138,17 @@ def build_request(
     )
 
 
+def _refuse_other_classes(plan: "TrainingPlan", classes: tuple[str, str]) -> None:
+    from isocenter.errors import InputError
+
+    wanted = plan.task.classes
+    if wanted is not None and tuple(wanted) != classes:
+        raise InputError(
+            f"The plan's task.classes are {', '.join(wanted)}; --classes says {', '.join(classes)}.",
+            hint="Leave task.classes out of the plan, or give the same names in the same order.",
+        )
+
+
 def _card(path: Path) -> Mapping[str, Any]:
     from isocenter.cards import read_card_file
 
@@ -136,11 +156,11 @@ def _card(path: Path) -> Mapping[str, Any]:
 
 
 def _compute(gpu: str, nodes: int, spot: bool, max_runtime: str) -> "Compute":
-    from isocenter.domain.compute_words import parse_duration, parse_gpu
+    from isocenter.domain.compute_words import parse_gpu, parse_max_runtime
     from isocenter.domain.training_job import Compute
 
     size, count = parse_gpu(gpu) if gpu else (None, 0)
-    seconds = parse_duration(max_runtime) if max_runtime else None
+    seconds = parse_max_runtime(max_runtime) if max_runtime else None
     return Compute(gpu=size, gpu_count=count, nodes=nodes, spot=spot, max_runtime_s=seconds)
 
 

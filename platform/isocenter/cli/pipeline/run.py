@@ -1,7 +1,6 @@
 """``isocenter pipeline run``: from a folder of DICOM X-rays to a registered model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from isocenter.cli.pipeline.request_options import request_options
 
 if TYPE_CHECKING:
     from isocenter.domain.submission import Submission
+    from isocenter.errors import IsocenterError
     from isocenter.home import Home
     from isocenter.pipelines.step import StepResult
     from isocenter.pipelines.training_request import TrainingRequest
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 
 _REFUSED = 8
+# Stands for the id that a run gets when it begins.
+_NO_RUN = "00000000000000000000DRYRVN"
+_NO_DATASET = "sha256:" + "0" * 64
 
 
 @click.command(
@@ -69,13 +72,44 @@ def command(target: str, submit: bool, dry_run: bool, as_yaml: bool, as_json: bo
 
 
 def _run(home: "Home", place: "Target", request: "TrainingRequest", as_json: bool) -> None:
-    from isocenter.cli.pipeline.opening import watched_pipeline
+    from isocenter.cli.pipeline.opening import try_plan_here, watched_pipeline
+    from isocenter.errors import IsocenterError
     from isocenter.pipelines.executions import remember_local
 
-    with watched_pipeline(home, place, request) as (pipeline, runner):
-        remember_local(home, request, place.name, pipeline.fingerprint)
-        results = runner.run(pipeline.steps())
+    names: list[str] = []
+    results: list[StepResult] = []
+    try:
+        with watched_pipeline(home, place, request) as (pipeline, runner):
+            try_plan_here(pipeline, place)
+            remember_local(home, pipeline.request, place.name, pipeline.fingerprint)
+            steps = pipeline.steps()
+            names = [step.name for step in steps]
+            for result in runner.each(steps):
+                results.append(result)  # noqa: PERF402 - those before a failure are told of
+    except IsocenterError as error:
+        _tell_how_far(home, names, results, error, as_json)
+        raise
     _tell(home, place, request.name, results, as_json)
+
+
+def _tell_how_far(
+    home: "Home",
+    names: "Sequence[str]",
+    results: "Sequence[StepResult]",
+    error: "IsocenterError",
+    as_json: bool,
+) -> None:
+    """The table of steps of a pipeline that ended ill: which were done, which reused, which said no."""
+    from isocenter.cli.pipeline.summary import print_steps
+    from isocenter.pipelines.summary import rows_so_far
+
+    if not results:
+        return
+    rows = rows_so_far(home, names, results, error)
+    if as_json:
+        error.facts["steps"] = rows
+    else:
+        print_steps(rows)
 
 
 def _tell(home: "Home", place: "Target", name: str, results: "Sequence[StepResult]", as_json: bool) -> None:
@@ -93,46 +127,69 @@ def _tell(home: "Home", place: "Target", name: str, results: "Sequence[StepResul
 
 
 def _submit(home: "Home", place: "Target", request: "TrainingRequest", as_json: bool) -> None:
-    from isocenter.cli.pipeline.opening import watched_pipeline
+    from isocenter.backends.cost import estimate_costs
+    from isocenter.cli.pipeline.opening import try_plan_here, watched_pipeline
     from isocenter.pipelines.handing_over import HandingOver
+    from isocenter.pipelines.one_step import results_so_far
+    from isocenter.pipelines.reuse import origins
 
     with watched_pipeline(home, place, request) as (pipeline, runner):
+        try_plan_here(pipeline, place)
         execution = HandingOver(pipeline, runner, place).submit()
+        done = {} if execution is not None else results_so_far(pipeline.records, pipeline.steps())
+    reused = {step: origin.sentence(step) for step, origin in origins(home, done).items()}
+    cost = estimate_costs(place.descriptor, pipeline.machines)
     if as_json:
         found = None if execution is None else {"id": execution.id, "external_id": execution.external_id}
-        print_json({"model": request.name, "target": place.name, "execution": found})
+        body = {"model": request.name, "target": place.name, "execution": found, "reused": reused}
+        print_json({**body, "estimated_cost": None if cost is None else cost.as_json()})
     elif execution is None:
         click.echo("Nothing to do: every step has been done for these inputs.")
+        for sentence in reused.values():
+            click.echo(f"Reused  {sentence}")
     else:
         click.echo(
             f"Execution {execution.id} of {execution.pipeline} on {place.name}: {execution.external_id}"
         )
+        if cost is not None:
+            click.echo(f"Cost      {cost.sentence}")
         click.echo(f"Next      isocenter pipeline status {execution.id}")
 
 
 def _plan_only(home: "Home", place: "Target", request: "TrainingRequest") -> Mapping[str, Any]:
     """The train job's request; where the data is not ingested yet, a placeholder stands for the dataset."""
-    from isocenter.backends.cost import estimate_cost
-    from isocenter.cli.pipeline.opening import open_pipeline
+    from isocenter.backends.cost import estimate_costs
+    from isocenter.cli.pipeline.opening import open_pipeline, try_plan_here
     from isocenter.domain.run import RunId
     from isocenter.pipelines.observer import Silent
 
     pipeline = open_pipeline(home, place, request, Silent())
+    try_plan_here(pipeline, place)
     step = pipeline.ingest_step()
-    ingested = pipeline.records.cache.get(step.key({})) or {"dataset": "sha256:" + "0" * 64}
+    ingested = pipeline.records.cache.get(step.key({})) or {"dataset": _NO_DATASET}
     job = pipeline.train_job({"ingest": ingested})
-    submission = pipeline.launcher.plan(job, RunId("0" * 26))
-    cost = estimate_cost(place.descriptor, job.compute)
+    submission = pipeline.launcher.plan(job, RunId(_NO_RUN))
+    cost = estimate_costs(place.descriptor, pipeline.machines)
     return {
         "target": place.name,
         "backend": submission.backend,
         "run": submission.run,
         "dataset_is_known": "images" in ingested,
+        "placeholders": _placeholders("images" in ingested),
         "digest": submission.digest,
-        "estimated_cost": None if cost is None else asdict(cost),
+        "estimated_cost": None if cost is None else cost.as_json(),
         "policy": _verdict(submission, place),
         "request": dict(submission.request),
     }
+
+
+def _placeholders(dataset_is_known: bool) -> dict[str, str]:
+    """What stands in the request for something that isn't known yet; all else is as it will be sent."""
+    run = {
+        _NO_RUN: "the run's id, which it gets when it begins; with it, the digest of what is sent is another"
+    }
+    digest = _NO_DATASET.removeprefix("sha256:")
+    return run if dataset_is_known else run | {digest: "the dataset's digest, which ingest makes"}
 
 
 def _verdict(submission: "Submission", place: "Target") -> Mapping[str, Any] | None:

@@ -65,18 +65,23 @@ def _read(stream: Any) -> "TrainingRequest":
 
 
 def _at_site(name: str, request: "TrainingRequest", target: str) -> None:
-    from isocenter.cli.pipeline.opening import watched_pipeline
+    from isocenter.cli.pipeline.opening import try_plan_here, watched_pipeline
     from isocenter.home import open_home
     from isocenter.pipelines.executions import remember_local
     from isocenter.pipelines.one_step import run_one_step
+    from isocenter.pipelines.summary import step_rows
     from isocenter.targets import find_target
 
     home = open_home()
     place = find_target(home, target)
     with watched_pipeline(home, place, request) as (pipeline, runner):
-        remember_local(home, request, place.name, pipeline.fingerprint)
+        try_plan_here(pipeline, place)
+        remember_local(home, pipeline.request, place.name, pipeline.fingerprint)
         result = run_one_step(runner, pipeline.steps(), name)
     click.echo(f"{result.name}: {result.state}, key {result.key}")
+    for row in step_rows(home, [result]):
+        if row["reused"] is not None:
+            click.echo(row["reused"]["sentence"])
 
 
 def _gate(options: dict[str, Any]) -> None:

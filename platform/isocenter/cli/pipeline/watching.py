@@ -1,7 +1,7 @@
 """A pipeline's progress on the terminal: a bar with the time left, and a line for each step that ended."""
 
+import threading
 from collections.abc import Mapping
-from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -10,21 +10,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from isocenter.domain.run import RunId
+from isocenter.cli.pipeline.wording import begun_as, count, found_as, measures, span
+from isocenter.domain.run import JobStatus, RunId
+from isocenter.pipelines.observer import FoundJob
 from isocenter.pipelines.step import StepResult, StepState
-
-_FIGURES = {"loss": "loss", "validation_auroc": "AUROC"}
 
 
 class _Time(ProgressColumn):
-    """The time left where the job tells it, else the time since the step began."""
+    """A target's job: its state and the time since the step began. The time left where the job tells it."""
 
     def render(self, task: Task) -> Text:
         """One short text."""
-        left = task.fields["left"]
+        passed, left = span(task.elapsed or 0), task.fields["left"]
+        parts = [f"{task.fields['state']} {passed}"] if task.fields["state"] else []
         if isinstance(left, int | float):
-            return Text(f"{timedelta(seconds=round(left))} left")
-        return Text(str(timedelta(seconds=round(task.elapsed or 0))))
+            parts.append(f"{span(left)} left")
+        return Text("  ".join(parts or [passed]))
 
 
 class TerminalObserver:
@@ -37,7 +38,7 @@ class TerminalObserver:
         self._console = console
         self._bar = Progress(
             TextColumn("[bold]{task.description:<9}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[count]}"),
             _Time(),
             TextColumn("[dim]{task.fields[figures]}"),
@@ -45,6 +46,9 @@ class TerminalObserver:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._attempt = 0
+        # The state of a job comes from a thread of its own.
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "TerminalObserver":
         """Start drawing."""
@@ -59,7 +63,7 @@ class TerminalObserver:
 
     def step_started(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
-        self._task = self._bar.add_task(step, total=None, count="", left=None, figures="")
+        self._task = self._bar.add_task(step, total=None, count="", state="", left=None, figures="")
 
     def step_waiting(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
@@ -67,9 +71,10 @@ class TerminalObserver:
 
     def step_ended(self, result: StepResult) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
+        with self._lock:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+                self._task = None
         if result.state is StepState.DONE:
             self._console.print(f"[green]{result.name:<9}[/] done in {result.seconds:.1f} s", highlight=False)
 
@@ -77,20 +82,33 @@ class TerminalObserver:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         if self._task is None or event.get("event") != "progress":
             return
-        done, total = event.get("done", 0), event.get("total") or None
         self._bar.update(
             self._task,
-            completed=done,
-            total=total,
-            count=f"{done}/{total}" if total else "",
+            completed=event.get("done", 0),
+            total=event.get("total") or None,
+            count=count(event),
             left=event.get("eta_s"),
-            figures=escape(_figures(event)),
+            figures=escape("  ".join(measures(event))),
         )
 
-    def job_found(self, step: str, run: RunId, *, resumed: bool) -> None:
+    def job_begun(self, step: str, run: RunId, target: str, *, copies: bool) -> None:
+        """See :class:`isocenter.pipelines.observer.Observer`."""
+        self._print(f"{step:<9} {begun_as(run, target, copies=copies)}")
+
+    def job_found(self, step: str, job: FoundJob, *, resumed: bool) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
         if resumed:
-            self._console.print(f"{step}: going on with run {run}", highlight=False)
+            self._print(f"{step}: going on with run {job.run}")
+        self._attempt = job.attempt
+        for line in found_as(job):
+            self._print(f"{step:<9} {line}")
+
+    def job_seen(self, step: str, status: JobStatus) -> None:
+        """See :class:`isocenter.pipelines.observer.Observer`."""
+        again = f", attempt {self._attempt}" if self._attempt > 1 else ""
+        with self._lock:
+            if self._task is not None:
+                self._bar.update(self._task, state=f"{status.state}{again}")
 
     def job_stopping(self, step: str) -> None:
         """See :class:`isocenter.pipelines.observer.Observer`."""
@@ -98,11 +116,10 @@ class TerminalObserver:
             f"Stopping {step!r} at a checkpoint. Ctrl-C again leaves at once; it then stops by itself."
         )
 
+    def outage(self, said: str) -> None:
+        """See :class:`isocenter.pipelines.observer.Observer`."""
+        self._print(said)
 
-def _figures(event: Mapping[str, Any]) -> str:
-    parts = []
-    if "epoch" in event and "epochs" in event:
-        parts.append(f"epoch {event['epoch']}/{event['epochs']}")
-    known = [name for name in _FIGURES if isinstance(event.get(name), int | float)]
-    parts += [f"{_FIGURES[name]} {event[name]:.2f}" for name in known]
-    return "  ".join(parts)
+    def _print(self, line: str) -> None:
+        # One line, however long: a link that is broken can't be followed.
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)

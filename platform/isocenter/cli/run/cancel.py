@@ -1,6 +1,7 @@
 """``isocenter run cancel``: stop a job at a checkpoint."""
 
-import time
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -8,11 +9,10 @@ import click
 from isocenter.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
+    from isocenter.domain.run import JobStatus
     from isocenter.home import Home
     from isocenter.pipelines.live_run import LiveRun
     from isocenter.registry.runs import Run
-
-_POLL_S = 0.2
 
 
 @click.command(
@@ -47,18 +47,32 @@ def command(run: str, no_wait: bool, as_json: bool) -> None:
 def _cancel(home: "Home", run: "Run", *, wait: bool) -> "LiveRun":
     from isocenter.audit import AuditTrail, current_actor
     from isocenter.domain.audit_event import AuditEvent
-    from isocenter.pipelines.live_run import backend_of, look, newest_handle
+    from isocenter.domain.run import JobState, JobStatus
+    from isocenter.pipelines.live_run import LiveRun, backend_of, look, newest_handle
     from isocenter.registry.runs import RunRecords
     from isocenter.storage.database import open_database
 
     database = open_database(home)
     AuditTrail(home, database).append(AuditEvent(current_actor(), "run.cancel", f"run:{run.id}"))
-    if run.attempts:
-        backend_of(home, run).cancel(newest_handle(run))
-    live = look(home, run)
-    while wait and run.attempts and not live.status.state.is_final:
-        time.sleep(_POLL_S)
-        live = look(home, run)
+    if not run.attempts:  # no service knows it; a pipeline that is about to submit it looks first
+        ended = JobStatus(JobState.CANCELLED, reason="Cancelled before it was submitted.")
+        RunRecords(database).set_status(run.id, ended)
+        return LiveRun(RunRecords(database).get(run.id), ended)
+    backend_of(home, run).cancel(newest_handle(run))
+    live = LiveRun(run, _end(home, run)) if wait else look(home, run)
     if live.status.state.is_final:
         RunRecords(database).set_status(run.id, live.status)
     return live
+
+
+def _end(home: "Home", run: "Run") -> "JobStatus":
+    """How the run ended, once it has. A job that its service doesn't have any more needs no stopping."""
+    from isocenter.domain.run import JobState
+    from isocenter.pipelines.job import await_end
+    from isocenter.pipelines.live_run import backend_of, newest_handle
+
+    status = await_end(backend_of(home, run), newest_handle(run), say=partial(click.echo, err=True))
+    if not status.missing:
+        return status
+    click.echo(status.reason, err=True)
+    return replace(status, state=JobState.CANCELLED)

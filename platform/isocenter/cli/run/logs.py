@@ -1,5 +1,7 @@
 """``isocenter run logs``: what a job said."""
 
+from functools import partial
+
 import click
 
 from isocenter.cli.output import json_option, print_json
@@ -20,6 +22,7 @@ def command(run: str, follow: bool, attempt: int | None, as_json: bool) -> None:
 
     Ctrl-C ends following; it does not stop the job (`isocenter run cancel` does).
     """
+    from isocenter.backends.patient import PatientBackend
     from isocenter.errors import NotFoundError
     from isocenter.home import open_home
     from isocenter.pipelines.live_run import backend_of
@@ -31,7 +34,8 @@ def command(run: str, follow: bool, attempt: int | None, as_json: bool) -> None:
     chosen = [a for a in record.attempts if attempt in (None, a.number)]
     if not chosen:
         raise NotFoundError(f"Run {record.id} has {len(record.attempts)} attempts.")
-    lines = backend_of(home, record).logs(chosen[-1].handle(record.id), follow=follow)
+    backend = PatientBackend(backend_of(home, record), say=partial(click.echo, err=True))
+    lines = backend.logs(chosen[-1].handle(record.id), follow=follow)
     if as_json:
         print_json({"run": record.id, "attempt": chosen[-1].number, "lines": list(lines)})
         return

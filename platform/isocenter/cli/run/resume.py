@@ -1,5 +1,7 @@
 """``isocenter run resume``: follow a job again after its client was killed."""
 
+from functools import partial
+
 import click
 
 from isocenter.cli.output import json_option, print_json
@@ -17,6 +19,7 @@ what it left: run it again."""
 @json_option
 def command(run: str, as_json: bool) -> None:
     """Follow RUN (its id, or the beginning of it) to its end, and record how it ended."""
+    from isocenter.backends.patient import PatientBackend
     from isocenter.errors import JobFailedError, NotFoundError
     from isocenter.home import open_home
     from isocenter.pipelines.job import await_end
@@ -29,10 +32,11 @@ def command(run: str, as_json: bool) -> None:
     record = records.get(run)
     if not record.attempts:
         raise NotFoundError(f"Run {record.id} was never submitted.", hint="Run its pipeline command again.")
-    backend, handle = backend_of(home, record), newest_handle(record)
+    say = partial(click.echo, err=True)
+    backend, handle = PatientBackend(backend_of(home, record), say=say), newest_handle(record)
     for line in backend.logs(handle, follow=True):
         click.echo(line, err=as_json)
-    status = await_end(backend, handle)
+    status = await_end(backend, handle, say=say)
     if status.state.value != "succeeded":  # success is recorded with its outputs, by the pipeline
         records.set_status(record.id, status)
     if as_json:

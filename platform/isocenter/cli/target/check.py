@@ -18,15 +18,18 @@ def command(name: str, as_json: bool) -> None:
     from isocenter.targets.catalogue import find_descriptor
     from isocenter.targets.target import LOCAL
 
+    stopped = ""
     remedy = "make drift shows what is missing; credentials and network come first."
     if name == LOCAL.name:
         from isocenter.targets.local_store import probe_local
 
         found, remedy = probe_local(), "make deploy CLOUD=local makes what isn't there."
     else:
-        from isocenter.targets.probe import probe
+        from isocenter.targets.probe import probe, stopped_emulator
 
-        found = probe(find_descriptor(open_home(), name))
+        descriptor = find_descriptor(open_home(), name)
+        found = probe(descriptor)
+        stopped = stopped_emulator(descriptor, found)
     if as_json:
         print_json([{"what": p.what, "ok": p.ok, "said": p.said} for p in found])
     else:
@@ -35,6 +38,8 @@ def command(name: str, as_json: bool) -> None:
     failed = [p.what for p in found if not p.ok]
     if failed and as_json:
         raise click.exceptions.Exit(EnvironmentFaultError.exit_code)
+    if stopped:
+        raise EnvironmentFaultError(f"The emulator of {name} is not running.", hint=stopped)
     if failed:
         raise EnvironmentFaultError(
             f"{len(failed)} of {len(found)} probes of {name} failed: {', '.join(failed[:3])}.",

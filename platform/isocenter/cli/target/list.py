@@ -10,8 +10,8 @@ from isocenter.cli.output import json_option, print_json, print_table
 Example:
   isocenter target list --json
 
-`local` is this machine. Every deployment descriptor (a JSON file in $ISOCENTER_DEPLOYMENTS, or in
-`deployments` in the store) adds one."""
+`local` is this machine. Every deployment descriptor adds one: a JSON file in $ISOCENTER_DEPLOYMENTS, else in
+`deployments` in the current folder if that is there, else in `deployments` in the store."""
 )
 @json_option
 def command(as_json: bool) -> None:

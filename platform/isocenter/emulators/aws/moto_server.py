@@ -1,4 +1,4 @@
-"""moto's server as a child of this process: it ends with it, however that ends."""
+"""moto's server as a process of its own. What it holds is in its memory."""
 
 import http.client
 import json
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from isocenter.emulators.web_server import Answer, Request
 from isocenter.errors import EnvironmentFaultError
+from isocenter.storage.atomic import write_bytes
 
 _START_S = 60.0
 _TIMEOUT_S = 120.0
@@ -24,17 +25,24 @@ _HINT = "pip install 'isocenter[aws-emulator]'"
 class MotoServer:
     """A running moto.
 
+    ``is_new`` says that it holds nothing of an earlier emulator.
+
     Args:
         address: ``http://127.0.0.1:PORT`` of one that somebody else started and ends; empty: start one.
         log: file for what it says.
+        state: file by which one is found again that a killed emulator left behind; None: it ends with this
+            process, however that ends.
 
     Raises:
         EnvironmentFaultError: it doesn't start.
     """
 
-    def __init__(self, address: str, log: Path) -> None:
+    def __init__(self, address: str, log: Path, state: Path | None = None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self.address = address or self._start(log)
+        self._state = state
+        known = address or self._found_again()
+        self.is_new = not known
+        self.address = known or self._start(log)
 
     def forward(self, request: Request) -> Answer:
         """What moto answers to ``request``."""
@@ -57,19 +65,42 @@ class MotoServer:
         return Answer(response.status, body, _kept(request.method, response.getheaders()))
 
     def close(self) -> None:
-        """End the one that was started here."""
+        """End the one that was started here, or found again."""
+        if self._state is not None:
+            self._state.unlink(missing_ok=True)
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
+    def _found_again(self) -> str:
+        """The address of one that was left behind, which is ours from now on; empty where there is none."""
+        if self._state is None:
+            return ""
+        try:
+            address = str(json.loads(self._state.read_bytes())["address"])
+        except (OSError, ValueError, KeyError):
+            return ""
+        if not _answers(urlsplit(address).port or 0):
+            return ""
+        self._own(self._state, address)
+        return address
+
+    def _own(self, state: Path, address: str) -> None:
+        write_bytes(state, json.dumps({"address": address, "front": os.getpid()}).encode())
+
     def _start(self, log: Path) -> str:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
+        address = f"http://127.0.0.1:{port}"
+        words = [sys.executable, "-m", "isocenter.emulators.aws.moto_child", str(port)]
+        if self._state is not None:
+            self._own(self._state, address)
+            words.append(str(self._state))
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "isocenter.emulators.aws.moto_child", str(port)],
+                words,
                 env=os.environ
                 | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
                 stdin=subprocess.PIPE,
@@ -83,7 +114,7 @@ class MotoServer:
                 self.close()
                 raise EnvironmentFaultError(f"moto doesn't start; {log} says why.", hint=_HINT)
             time.sleep(0.05)
-        return f"http://127.0.0.1:{port}"
+        return address
 
 
 def _kept(method: str, headers: list[tuple[str, str]]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """What a deployment would have made, made in moto: buckets, key, roles, network."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from isocenter.clouds.offer import cloud_offer
@@ -10,6 +11,7 @@ from isocenter.targets.descriptor import DeploymentDescriptor, DescribedNetwork,
 
 REGION = "eu-central-1"
 _PURPOSES = ("data", "models", "audit", "logs")
+_CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _TRUST = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",'
     ' "Principal": {"Service": "sagemaker.amazonaws.com"}}]}'
@@ -20,7 +22,7 @@ _IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/emulated/training@sha256:{'0
 
 def provision(clients: Clients, name: str, address: str) -> DeploymentDescriptor:
     """The target ``name`` at ``address``; what it names is there from now on. May be repeated."""
-    network = _network(clients)
+    network, key = _network(clients), _key(clients, name)
     return DeploymentDescriptor(
         name=name,
         provider="aws",
@@ -28,8 +30,8 @@ def provision(clients: Clients, name: str, address: str) -> DeploymentDescriptor
         region=REGION,
         residency=cloud_offer("aws").residency(REGION),
         environment="emulated",
-        buckets=_buckets(clients, name),
-        keys={"data": _key(clients, name)},
+        buckets=_buckets(clients, name, key),
+        keys={"data": key},
         registry=_IMAGE.rpartition("/")[0],
         identities={role: _role(clients, f"{name}-{role}") for role in ("training", "serving", "pipeline")},
         network=network,
@@ -45,15 +47,20 @@ def provision(clients: Clients, name: str, address: str) -> DeploymentDescriptor
     )
 
 
-def _buckets(clients: Clients, name: str) -> Mapping[str, str]:
+def _buckets(clients: Clients, name: str, key: str) -> Mapping[str, str]:
+    """As a deployment's are: encrypted under its key, versioned, closed to the public."""
     s3 = clients.client("s3", REGION)
     for purpose in _PURPOSES:
-        try:
-            s3.create_bucket(
-                Bucket=f"{name}-{purpose}", CreateBucketConfiguration={"LocationConstraint": REGION}
-            )
-        except s3.exceptions.BucketAlreadyOwnedByYou:
-            continue
+        bucket = f"{name}-{purpose}"
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+        rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(_CLOSED, True))
+        ownership = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=ownership)
     return {purpose: f"s3://{name}-{purpose}" for purpose in _PURPOSES}
 
 

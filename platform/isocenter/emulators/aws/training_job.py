@@ -147,6 +147,11 @@ class TrainingJob:
         if self._thread.is_alive():
             self._thread.join()
 
+    def lose(self, why: str) -> None:
+        """Kill what is left of it, which failed: not begun here, and not over."""
+        self._launch().terminate(0)
+        self._enter("Failed", why)
+
     def describe(self) -> dict[str, Any]:
         """As DescribeTrainingJob."""
         with self._lock:

@@ -13,6 +13,7 @@ from isocenter.emulators.aws.service_error import ServiceError, invalid
 from isocenter.emulators.aws.training_job import Surroundings, TrainingJob
 
 _ABOUT_TAGS = ("AddTags", "ListTags", "DeleteTags")
+_LOST = "InternalServerError: the emulator was ended in the middle, and what it held in memory is gone."
 _ORDER = {"Name": "TrainingJobName", "Status": "TrainingJobStatus", "CreationTime": "CreationTime"}
 
 
@@ -20,11 +21,12 @@ class TrainingJobs:
     """All jobs of the emulated account.
 
     Args:
-        folder: where they lie; those of an earlier process are found there and go on.
+        folder: where they lie; those of an earlier process are found there.
         surroundings: what all jobs share.
+        go_on: found jobs go on; else what they wrote is gone, and those that had not ended have failed.
     """
 
-    def __init__(self, folder: Path, surroundings: Surroundings) -> None:
+    def __init__(self, folder: Path, surroundings: Surroundings, *, go_on: bool = True) -> None:
         self._folder, self._surroundings = folder, surroundings
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], TrainingJob] = {}
@@ -38,7 +40,13 @@ class TrainingJobs:
             "DeleteTags": self._delete_tags,
         }
         for path in sorted(folder.glob("*/*/job.json")):
-            self._take(json.loads(path.read_bytes())).begin()
+            job = self._take(json.loads(path.read_bytes()))
+            if go_on:
+                job.begin()
+            elif job.is_over:
+                self._forget(job)
+            else:
+                job.lose(_LOST)
 
     def answers(self, operation: str, request: Mapping[str, Any]) -> bool:
         """Whether this call is answered here."""
@@ -81,6 +89,11 @@ class TrainingJobs:
         """Kill the processes of the jobs that go on."""
         for job in list(self._jobs.values()):
             job.end()
+
+    def _forget(self, job: TrainingJob) -> None:
+        key = next(key for key, known in self._jobs.items() if known is job)
+        del self._jobs[key]
+        shutil.rmtree(self._folder / key[0] / key[1], ignore_errors=True)
 
     def _take(self, record: dict[str, Any]) -> TrainingJob:
         key = record["region"], record["request"]["TrainingJobName"]

@@ -69,6 +69,7 @@ class AzureEmulator:
         self._scratch = scratch
         self._program = tuple(program)
         self._stop_grace_s = stop_grace_s
+        self.is_new = not (scratch / "blobs").is_dir()
         self._storage = BlobStorage(scratch / "blobs")
         self._workspace: Workspace | None = None
         self._server: WebServer | None = None

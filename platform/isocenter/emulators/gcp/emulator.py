@@ -44,9 +44,11 @@ class GcpEmulator:
     def __init__(self, scratch: Path, program: Sequence[str]) -> None:
         self._scratch = scratch
         self._program = program
+        self.is_new = True
 
     def start(self, name: str, port: int) -> DeploymentDescriptor:
         """Answer from now on; the storage takes the port of last time, or a free one."""
+        self.is_new = not (self._scratch / "jobs").is_dir()
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._server = WebServer(self, port)
         try:

@@ -76,6 +76,11 @@ class KubernetesEmulator:
         self._clock.start()
         return _described(name, server.address, storage)
 
+    @property
+    def is_new(self) -> bool:
+        """See :class:`isocenter.emulators.serve.Emulator`."""
+        return self._store.is_new
+
     def close(self) -> None:
         """Stop the pods that run and the object store, and answer no more."""
         self._closed.set()

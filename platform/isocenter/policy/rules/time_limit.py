@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from isocenter.domain.compute_words import LONGEST_RUNTIME_S
 from isocenter.policy.pods import pod_owners, pods
 from isocenter.policy.rule import Flaw, JobRequest, Rule
 
-# Also Vertex AI's own limit; SageMaker's quota is five days unless it is raised.
-MOST_S = 7 * 24 * 3600
+# SageMaker's quota is five days unless it is raised.
+MOST_S = LONGEST_RUNTIME_S
 
 
 class TimeLimit(Rule):
