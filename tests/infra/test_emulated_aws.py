@@ -316,6 +316,7 @@ def test_after_an_unsaved_state_no_older_plan_is_applied(place: Place) -> None:
     assert "is saved now" in saved.stdout
     assert not unsaved.exists()
     assert state_versions(place) != before
+    assert json.loads(pull(place))["serial"] > state["serial"]
     assert "nothing unsaved" in place.run("save-state").stdout
 
 
