@@ -148,8 +148,9 @@ test: $(VENV)/.installed-development $(POLICY_VENV)/.installed $(PIPELINES_VENV)
 	$(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest $(PYTEST)
 	$(if $(COVERAGE),$(BIN)/coverage combine --quiet && $(BIN)/coverage report)
 
-policy: $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=, NAME=; JSON=1; SARIF=FILE for GitHub)
-	@$(POLICY_PYTHON) -m isocenter_policies scan $(STACKS) $(if $(DEPLOYMENTS),--deployments '$(DEPLOYMENTS)') \
+policy: $(VENV)/.installed $(POLICY_VENV)/.installed ## scan the synthesized stacks (CLOUD=, NAME=; JSON=1; SARIF=FILE for GitHub)
+	@ISOCENTER_POLICY_PYTHON=$(POLICY_PYTHON) $(INFRA) policy --stacks $(STACKS) \
+	  $(if $(DEPLOYMENTS),--deployments '$(DEPLOYMENTS)') \
 	  $(if $(CLOUD),--cloud '$(CLOUD)') $(if $(NAME),--name '$(NAME)') $(if $(JSON),--json) $(if $(SARIF),--sarif '$(SARIF)')
 
 bench: $(VENV)/.installed-development $(POLICY_VENV)/.installed ## measure against peers, side by side; prints ratios

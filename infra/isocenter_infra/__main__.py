@@ -9,6 +9,7 @@ from isocenter.cli.main import LazyGroup, Verb
 VERBS = {
     "synth": Verb("isocenter_infra.verbs.synth:command", "Settings to Terraform's JSON."),
     "plan": Verb("isocenter_infra.verbs.plan:command", "Synthesize, check, plan; change nothing."),
+    "policy": Verb("isocenter_infra.verbs.policy:command", "Scan the synthesized stacks."),
     "deploy": Verb("isocenter_infra.verbs.deploy:command", "Plan, approve, apply that plan."),
     "drift": Verb("isocenter_infra.verbs.drift:command", "What was changed by hand."),
     "destroy": Verb("isocenter_infra.verbs.destroy:command", "End a deployment."),

@@ -86,7 +86,7 @@ def test_nothing_leads_to_the_internet(stack: Document) -> None:
     }
     text = json.dumps(stack)
     assert "0.0.0.0/0" not in text and "::/0" not in text
-    assert not any("route" in body for body in bodies(stack, "aws_route_table").values())
+    assert [body["route"] for body in bodies(stack, "aws_route_table").values()] == [[]]
     assert (
         bodies(stack, "aws_eks_cluster")["kubernetes/cluster"]["vpc_config"]["endpoint_public_access"]
         is False
@@ -121,6 +121,44 @@ def test_no_role_but_break_glass_may_do_everything(stack: Document) -> None:
         if statement["Effect"] == "Allow" and path != "identity/boundary":
             assert "*" not in statement["Action"], path
             assert "Action" in statement and "NotAction" not in statement
+
+
+def test_each_role_and_group_holds_what_the_stack_gives_it_and_nothing_else(stack: Document) -> None:
+    """Else access that somebody adds by hand is no drift."""
+
+    def given(kind: str, owner: str, value: str) -> dict[str, set[str]]:
+        """What resources of ``kind`` give to whom, as references."""
+        found: dict[str, set[str]] = {}
+        for name, body in stack["resource"][kind].items():
+            to = body[owner].removesuffix("}").rpartition(".")[0]
+            found.setdefault(to, set()).add(f"${{{kind}.{name}.{value}}}")
+        return found
+
+    def kept(kind: str, owner: str, values: str) -> dict[str, set[str]]:
+        listed = stack["resource"][kind].values()
+        return {body[owner].removesuffix("}").rpartition(".")[0]: set(body[values]) for body in listed}
+
+    roles = {f"${{aws_iam_role.{name}" for name in stack["resource"]["aws_iam_role"]}
+    groups = {f"${{aws_security_group.{name}" for name in stack["resource"]["aws_security_group"]}
+    attachments, inline = "aws_iam_role_policy_attachment", "aws_iam_role_policy"
+    for owners, gives, keeps in (
+        (
+            roles,
+            (attachments, "role", "policy_arn"),
+            (f"{attachments}s_exclusive", "role_name", "policy_arns"),
+        ),
+        (roles, (inline, "role", "name"), ("aws_iam_role_policies_exclusive", "role_name", "policy_names")),
+        *(
+            (
+                groups,
+                (f"aws_vpc_security_group_{way}_rule", "security_group_id", "security_group_rule_id"),
+                ("aws_vpc_security_group_rules_exclusive", "security_group_id", f"{way}_rule_ids"),
+            )
+            for way in ("ingress", "egress")
+        ),
+    ):
+        everyone = {owner: set[str]() for owner in owners}
+        assert kept(*keeps) == everyone | given(*gives), keeps
 
 
 def test_who_reads_patient_data(stack: Document) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from infra_examples import example
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from isocenter_infra.change.drift import unseen
+from isocenter_infra.change.intent import Intent
 from isocenter_infra.change.plan_page import LONGEST_PAGE, page
 from isocenter_infra.terraform.argument_changes import ArgumentChange, argument_changes
 from isocenter_infra.terraform.binary import environment, find_terraform
@@ -172,6 +175,15 @@ def resource(address: str, *actions: str, **change: object) -> dict[str, Any]:
     return {"address": address, "type": kind, "name": name, "change": {"actions": list(actions), **change}}
 
 
+def test_a_replacement_that_no_argument_asks_for_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    made = resource("a.half", "delete", "create", before={"x": 1}, after={"x": 1})
+    changes = summarise({"resource_changes": [made | {"action_reason": "replace_because_tainted"}]})
+    assert changes == (Change(Action.REPLACE, "a.half", reason="half made by an interrupted apply"),)
+    screen.show_changes("Plan", "old → new", changes)
+    assert "half made by an interrupted apply" in capsys.readouterr().out
+    assert "| `a.half` | half made by an interrupted apply |" in page("aws-x", changes, DIGEST, "terraform 1")
+
+
 def test_drift_is_what_the_next_apply_would_put_back() -> None:
     plan = {
         "resource_drift": [
@@ -190,6 +202,21 @@ def test_drift_is_what_the_next_apply_would_put_back() -> None:
         Change(ByHand.GONE, "a.gone"),
         Change(ByHand.CHANGED, "a.set", (ArgumentChange("x", "1", "2"),)),
     )
+
+
+@pytest.mark.parametrize(
+    ("cloud", "what"),
+    [
+        ("aws", "access keys"),
+        ("gcp", "roles granted in the project"),
+        ("azure", "role assignments"),
+        ("onprem", "role bindings"),
+    ],
+)
+def test_drift_and_the_guide_say_what_can_not_be_seen(tmp_path: Path, cloud: str, what: str) -> None:
+    assert what in unseen(Intent(example(cloud), tmp_path, tmp_path))
+    assert what in (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
+    assert "security groups" in unseen(Intent(example("aws"), tmp_path, tmp_path, emulate=True))
 
 
 def test_drift_never_says_destroy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isocenter.audit import AuditTrail
 from isocenter.clouds.offer import CLOUDS, GPU_SIZES, cloud_offer
 from isocenter.errors import InputError, NotFoundError
+from isocenter.home import Home
+from isocenter.storage.database import open_database
 from isocenter.targets.settings import Cloud, DeploymentSettings, subnets
 from isocenter.targets.settings_file import find_settings, read_settings
+from isocenter.targets.template import settings_template
 
 EXAMPLES = Path(__file__).parents[2] / "deployments"
 
@@ -113,7 +118,7 @@ def said(tmp_path: Path, document: dict[str, Any]) -> str:
             [{"size": "l4"}, {"size": "l4", "spot": True}],
             "l4 with 1 on a machine is there twice",
         ),
-        ("compute.gpu", [], "compute.gpu must have at least 1 item"),
+        ("compute.gpu", [], "wrong: compute.gpu must have at least 1 item."),
         ("compute.gpu", [{"size": "l4", "max_nodes": -1}], "compute.gpu.0.max_nodes must be greater"),
         ("prefix", "Hospital_Bucket", "prefix must be 3 to 22 lower-case letters, digits and hyphens"),
         ("prefix", "st-mary-", "no hyphen last"),
@@ -151,8 +156,25 @@ def said(tmp_path: Path, document: dict[str, Any]) -> str:
         ("network.cdir", "10.0.0.0/16", "network.cdir is no field here (did you mean cidr?)"),
         ("cloud", "gcp", "cloud is gcp: the part aws must go"),
         ("cloud", "ibm", "cloud must be 'aws', 'gcp', 'azure' or 'onprem', not 'ibm'"),
+        ("retention", {"audit_years": True}, "retention.audit_years must be a whole number, not True"),
+        ("budget.monthly", "5000", "not '5000': write it in plain digits, without quotes"),
+        ("budget.monthly", 7.5, "budget.monthly must be a whole number, not 7.5"),
+        ("name", "local", "name: 'local' is taken: it names the target that is this machine"),
+        ("name", "aws-emulated", "names that end in -emulated are those of emulated targets"),
+        (
+            "owner",
+            "${filebase64('/etc/hostname')}@h.example",
+            "owner: ${ begins an expression of Terraform, which settings can't hold: take it out",
+        ),
+        ("security_contact", "%{if true}a%{endif}@h.example", "security_contact: %{ begins an expression"),
+        ("network.peers", ["${x}"], "network.peers: ${ begins an expression"),
         ("owner", "nobody", "owner must be an e-mail address, e.g. imaging-platform@hospital.example"),
         ("endpoints", [{"name": "X_ray"}], "endpoints.0.name must be 2 to 31 lower-case letters"),
+        (
+            "endpoints",
+            [{"name": "xray"}, {"name": "lung"}, {"name": "xray"}],
+            "endpoints has 2 of the name xray: give each a name of its own",
+        ),
         (
             "endpoints",
             [{"name": "xray", "min_instances": 5}],
@@ -207,6 +229,10 @@ def test_a_prefix_that_a_cloud_reserves(tmp_path: Path, cloud: str, field: str, 
         ("azure", "azure.tenant", "mine", "azure.tenant must be 32 digits or letters a to f in five groups"),
         ("azure", "azure.runner_subnet", "default", "azure.runner_subnet must be a subnet's whole id"),
         ("onprem", "onprem.namespace", "My_NS", "onprem.namespace must be 1 to 63 lower-case letters"),
+        ("onprem", "onprem.namespace", "kube-system", "kube-system is a namespace of Kubernetes itself"),
+        ("onprem", "onprem.namespace", "default", "default is a namespace of Kubernetes itself"),
+        ("onprem", "onprem.registry", "a/${timestamp()}", "onprem.registry: ${ begins an expression"),
+        ("onprem", "endpoints", [{"name": "xray"}] * 2, "endpoints has 2 of the name xray"),
         ("onprem", "onprem.storage_class", "", "onprem.storage_class must be a name as Kubernetes has them"),
         ("onprem", "onprem.registry", "https://x", "onprem.registry must be host/path without https://"),
         ("onprem", "onprem.object_store", "http://x", "onprem.object_store must be https:// and the S3"),
@@ -306,6 +332,108 @@ def test_a_key_with_nothing_behind_it_means_its_default(tmp_path: Path) -> None:
     document = changed("network", {}) | {"retention": None, "network": None}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(document))
     assert read_settings(tmp_path / "x.yaml").retention.audit_years == 7
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("retension", "retension is no field here (did you mean retention?)"),
+        ("network.cdir", "network.cdir is no field here (did you mean cidr?)"),
+        ("foo_bar", "foo_bar is no field here (there are: "),
+    ],
+)
+def test_an_unknown_key_with_nothing_behind_it(tmp_path: Path, place: str, words: str) -> None:
+    document = changed(place, "")
+    *way, last = place.split(".")
+    (document[way[0]] if way else document)[last] = None
+    assert words in said(tmp_path, document)
+
+
+@pytest.mark.parametrize("written", ["010", "0x0a", "1_0", "0b1010", "0:10"])
+def test_a_number_in_another_base_is_none(tmp_path: Path, written: str) -> None:
+    text = yaml.safe_dump(changed("budget.monthly", 4242))
+    (tmp_path / "x.yaml").write_text(text.replace("4242", written))
+    with pytest.raises(InputError, match=rf"budget\.monthly must be a whole number, not '{written}'"):
+        read_settings(tmp_path / "x.yaml")
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """Wrong by itself, in a list, and against another field."""
+    document = changed("compute.gpu", [{"size": "a100"}, {"size": "l4", "per_node": 3}, {"size": "h10"}])
+    document |= {
+        "owner": "nobody",
+        "region": "mars",
+        "github": None,
+        "endpoints": [{"name": "x"}, {"nam": 1}],
+    }
+    document["network"] = {"cidr": "10.0.0.0/8", "kubernetes_pods": "172.24.0.0/26"}
+    document["aws"]["replica_region"] = "us-east-1"
+    message = said(tmp_path, document)
+    for words in (
+        "compute.gpu.0.size: No GPU size 'a100'",
+        "compute.gpu.1.per_node: l4 comes 1 or 4 or 8",
+        "compute.gpu.2.size: No GPU size 'h10'",
+        "owner must be an e-mail address",
+        "region: AWS has no region 'mars'",
+        "github is missing",
+        "endpoints.0.name must be",
+        "endpoints.1.name is missing",
+        "endpoints.1.nam is no field here (did you mean name?)",
+        "cidr 10.0.0.0/8 is too large",
+        "kubernetes_pods 172.24.0.0/26 is too small",
+        "aws.replica_region us-east-1 lies in 'us', residency is 'eu'",
+    ):
+        assert words in message
+
+
+def init(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", *words]
+    command += ["--deployments", str(tmp_path / "deployments")]
+    environ = os.environ | {"ISOCENTER_HOME": str(tmp_path / "store")}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["local", "gcp-emulated"])
+def test_init_refuses_a_name_that_is_taken(tmp_path: Path, name: str) -> None:
+    done = init(tmp_path, "--cloud", "gcp", "--name", name)
+    assert done.returncode == 3
+    assert f"'{name}' can't name a deployment: " in done.stderr
+    assert not (tmp_path / "deployments").exists()
+
+
+def test_init_is_recorded_however_it_ends(tmp_path: Path) -> None:
+    for _ in range(2):
+        init(tmp_path, "--cloud", "gcp", "--name", "gcp-dev")
+    init(tmp_path, "--cloud", "gcp", "--name", "local")
+    home = Home(tmp_path / "store")
+    database = open_database(home)
+    records = AuditTrail(home, database).list()
+    database.close()
+    assert [(each.action, each.object, each.outcome, each.details) for each in reversed(records)] == [
+        ("target.init", "deployment:gcp-dev", "success", "{}"),
+        ("target.init", "deployment:gcp-dev", "failure", '{"error":"bad-input"}'),
+        ("target.init", "cloud:gcp", "failure", '{"error":"bad-input"}'),
+    ]
+
+
+@pytest.mark.parametrize("cloud", list(Cloud))
+def test_what_the_template_comments_out_can_be_taken_in(tmp_path: Path, cloud: Cloud) -> None:
+    """A line, or a whole part of lines, whose marks are taken off is right; all of them are too."""
+    text = settings_template(cloud, "my-place")
+    path = tmp_path / "my-place.yaml"
+    given = text
+    for _ in range(2):  # a default within a part that is commented as a whole is commented twice
+        given = re.sub(r"(?m)^(\s*)# (\s*(?:- )?\w+:)", r"\1\2", given)
+    path.write_text(given)
+    read = read_settings(path)
+    assert [endpoint.name for endpoint in read.endpoints] == ["chest-xray"]
+    assert (read.budget is not None, read.github is not None) == (True, True)
+    assert not re.search(r"(?m)^\s*#\s*\w+:", given)
+    blocks = re.findall(r"(?m)^# \w+:.*\n(?:^#  .*\n)+", text)
+    assert len(blocks) == (3 if cloud == Cloud.ONPREM else 1)
+    for block in blocks:
+        path.write_text(text.replace(block, re.sub(r"(?m)^# ", "", block)))
+        read_settings(path)
 
 
 def test_two_deployments_with_one_name(tmp_path: Path) -> None:
@@ -441,17 +569,15 @@ def test_a_wrong_cloud_names_its_file_and_field(
 
 @pytest.mark.parametrize("cloud", list(Cloud))
 def test_init_writes_a_file_that_can_be_read_and_documents_every_field(tmp_path: Path, cloud: str) -> None:
-    command = [sys.executable, "-m", "isocenter.cli.main", "target", "init", "--cloud", cloud]
-    options = ["--deployments", str(tmp_path), "--name", "my-place"]
-    assert subprocess.run([*command, *options], check=False).returncode == 0
-    text = (tmp_path / "my-place.yaml").read_text()
-    read = read_settings(find_settings(tmp_path, name="my-place"))
+    assert init(tmp_path, "--cloud", cloud, "--name", "my-place").returncode == 0
+    text = (tmp_path / "deployments" / "my-place.yaml").read_text()
+    read = read_settings(find_settings(tmp_path / "deployments", name="my-place"))
     assert (read.name, read.cloud) == ("my-place", cloud)
     for name, field in DeploymentSettings.model_fields.items():
         if name not in set(Cloud) - {cloud}:
             assert f"{name}:" in text
             assert not field.description or field.description in text
-    again = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    again = init(tmp_path, "--cloud", cloud, "--name", "my-place")
     assert again.returncode == 3
     assert "is there already" in again.stderr
 

@@ -127,6 +127,21 @@ def test_what_can_not_be_recorded_is_not_begun(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_synth_renews_the_states_stack_where_a_bootstrap_left_one(tmp_path: Path) -> None:
+    """Else `make policy` calls it older than the settings, and nothing that it advises helps."""
+    left = tmp_path / "stacks" / "onprem-example-state" / "cdk.tf.json"
+    words = ("synth", "--cloud", "onprem", "--outdir", str(tmp_path))
+    assert infra(tmp_path, *words).returncode == 0
+    assert not left.exists()
+    left.parent.mkdir()
+    left.write_text("{}")
+    os.utime(left, (1, 1))
+    done = infra(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(left.read_bytes())["resource"]
+    assert left.stat().st_mtime > (ROOT / "deployments" / "onprem-example.yaml").stat().st_mtime
+
+
 def test_a_broken_neighbour_is_a_warning(tmp_path: Path) -> None:
     folder = tmp_path / "deployments"
     folder.mkdir()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from isocenter.audit import AuditTrail
+from isocenter.home import Home
+from isocenter.storage.database import open_database
 from policies.conftest import REPOSITORY, Scan
 from policies.documents import KEY, WEAK_KEY, document, write
 
@@ -124,7 +127,8 @@ def test_settings_that_cannot_be_read_are_not_taken_for_gone(
 
 
 def make(stacks: Path, python: Path, *variables: str) -> subprocess.CompletedProcess[str]:
-    words = ["make", "--no-print-directory", "-o", ".venv-policies/.installed", "policy"]
+    installed = [word for venv in (".venv", ".venv-policies") for word in ("-o", f"{venv}/.installed")]
+    words = ["make", "--no-print-directory", *installed, "policy"]
     words += [f"STACKS={stacks}", f"POLICY_PYTHON={python}", *variables]
     return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
@@ -139,6 +143,26 @@ def test_make_policy_hands_its_variables_over(tmp_path: Path, policy_python: Pat
     (file,) = json.loads(done.stdout)["files"]
     assert Path(file["path"]).parent.name == "two"
     assert sarif.exists()
+
+
+def test_make_policy_is_recorded_however_it_ends(
+    tmp_path: Path, policy_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "store"))
+    stacks = tmp_path / "stacks"
+    write(stacks, document(aws_kms_key={"data": WEAK_KEY, "other": KEY}) | {"provider": {"aws": []}}, "one")
+    for variables in (["NAME=one"], ["NAME=two"], ["CLOUD=aws", "DEPLOYMENTS="]):
+        assert make(stacks, policy_python, *variables).returncode == 2, "make's own code of a failed recipe"
+    home = Home(tmp_path / "store")
+    database = open_database(home)
+    records = AuditTrail(home, database).list()
+    database.close()
+    found = [(each.action, each.object, each.outcome, each.details) for each in reversed(records)]
+    assert found == [
+        ("deployment.policy", "deployment:one", "denied", '{"exit_code":8}'),
+        ("deployment.policy", "deployment:two", "failure", '{"exit_code":3}'),
+        ("deployment.policy", "cloud:aws", "denied", '{"exit_code":8}'),
+    ]
 
 
 def test_make_policy_without_a_name_leaves_foreign_stacks_out(tmp_path: Path, policy_python: Path) -> None:

@@ -1,7 +1,7 @@
 """A small serving program by Kubernetes' container contract, for tests of what happens around it.
 
 A second, small implementation, so that the emulator is not only held against ours. The bundle's
-``behaviour.json`` says what it does: ``score``, ``status``, ``delay_s``, ``fails`` (at start).
+``behaviour.json`` says what it does: ``score``, ``status``, ``delay_s``, ``start_s``, ``fails`` (at start).
 """
 
 import json
@@ -80,6 +80,7 @@ def main() -> None:
     told = behaviour()
     if told.get("fails"):
         sys.exit(str(told["fails"]))
+    time.sleep(told.get("start_s", 0))
     host = os.environ["ISOCENTER_SERVING_HOST"]
     ports = (int(os.environ[f"ISOCENTER_SERVING_{name}PORT"]) for name in ("", "ADMIN_"))
     servers = [ThreadingHTTPServer((host, port), handler(told)) for port in ports]

@@ -178,6 +178,17 @@ class TestKubernetesServer(ServerContract):
         assert failed.reason.endswith("The bundle's network can't be loaded.")
         assert self.serve(server, one).state is EndpointState.READY
 
+    def test_a_version_that_takes_too_long_fails(
+        self, target: DeploymentDescriptor, home: Home, one: Variant, predict: Predict
+    ) -> None:
+        first = self.serve(server_for(target, home), one)
+        hasty = server_for(target, home, ready_s=1)
+        failed = self.serve(hasty, variant(target, 2, start_s=600))
+        assert failed.state is EndpointState.FAILED
+        assert "cxr:2 doesn't get ready" in failed.reason
+        assert "timed out progressing" in failed.reason
+        assert predict(first) == 1
+
     def test_other_versions_interrupted_at_any_call(
         self, server: Server, one: Variant, two: Variant, predict: Predict, interrupted: Interrupted
     ) -> None:

@@ -83,11 +83,16 @@ def variant(target: DeploymentDescriptor, number: int, **behaviour: Any) -> Vari
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeploymentDescriptor]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEmulator]:
     program = [sys.executable, str(CONTAINER)]
-    emulator = AwsEmulator(tmp_path_factory.mktemp("aws"), ["true"], stop_grace_s=10, serving_program=program)
-    yield emulator.start("aws-emulated", 0)
-    emulator.close()
+    made = AwsEmulator(tmp_path_factory.mktemp("aws"), ["true"], stop_grace_s=10, serving_program=program)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def running(emulator: AwsEmulator) -> DeploymentDescriptor:
+    return emulator.start("aws-emulated", 0)
 
 
 @pytest.fixture
@@ -181,6 +186,23 @@ class TestSageMakerServer(ServerContract):
         assert "did not pass the ping health check" in failed.reason
         assert failed.reason.endswith("The bundle's network can't be loaded.")
         assert self.serve(server, one).state is EndpointState.READY
+
+    def test_an_exchange_that_sagemaker_takes_back_without_a_word(
+        self, server: Server, emulator: AwsEmulator, one: Variant, broken: Variant, predict: Predict
+    ) -> None:
+        """As it does where capacity is short: InService, the old configuration, no FailureReason."""
+        first = self.serve(server, one)
+        submission = server.plan(self.rollout(broken))
+        settle(server, submission)
+        assert emulator._endpoints is not None
+        endpoint = emulator._endpoints.find(SERVICE, "eu-central-1")
+        assert endpoint is not None
+        endpoint._failure = ""
+        found = server.describe(NAME)
+        assert found is not None
+        assert (found.state, server.apply(submission).state) == (EndpointState.FAILED, EndpointState.FAILED)
+        assert weights(found) == {"cxr:1": 100}
+        assert predict(first) == 1
 
     def test_other_versions_interrupted_at_any_call(
         self, server: Server, one: Variant, two: Variant, predict: Predict, interrupted: Interrupted

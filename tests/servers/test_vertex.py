@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -353,6 +355,26 @@ def post_to(endpoint: Endpoint) -> tuple[int, Any]:
         return response.status, json.loads(response.read())
     finally:
         connection.close()
+
+
+def test_an_emulator_that_was_killed_or_ended_finds_its_endpoints_again(tmp_path: Path, home: Home) -> None:
+    pytest.importorskip("gcp_storage_emulator", reason=LACKS)
+    store = tmp_path / "emulated"
+    rollout: Rollout | None = None
+    for how in ("killed", "ended", "looked at"):
+        with emulator("gcp", store, ("/bin/false",), serving_program=STAND_IN) as printed:
+            place = load_descriptor(Path(printed["descriptor"]))
+            server = load_server("vertex", home, {"descriptor": place.model_dump(mode="json")})
+            if rollout is None:
+                uri = f"{place.buckets['models']}/artifacts/1"
+                target_files(place, uri).pipe_file(f"{uri}/behaviour.json", b"{}")
+                variant = Variant("cxr:1", "sha256:" + "1" * 64, uri)
+                rollout = Rollout(new_run_id(), NAME, place.name, (variant,), size=InstanceSize(cpus=1))
+            found = settle(server, server.plan(rollout))
+            assert found.state is EndpointState.READY
+            wait_for(lambda found=found: post_to(found)[0] == 200)
+            if how == "killed":
+                os.kill(printed["pid"], signal.SIGKILL)
 
 
 # What a rollout or its target asks for -> where the request says it.

@@ -80,6 +80,8 @@ def test_from_deploy_to_delete(store: Home, registered: Path, files: list[Path],
     back = isocenter_cli("endpoint", "rollback", "chest", "--reason", "scores are off")
     assert "chest serves cxr:1 100 %" in back.stdout, back.stderr
     assert "CANARY" not in isocenter_cli("endpoint", "logs", "chest").stdout
+    spools = list(store.root.glob("emulators/kubernetes/pods/*/tmp/capture/features"))
+    assert spools, "a pod keeps features in a folder of its own"
     gone = isocenter_cli("endpoint", "delete", "chest", *REASON)
     assert "chest is gone" in gone.stdout, gone.stderr
 

@@ -1,6 +1,7 @@
 """What the serving program answers, in every form and by every contract: the Predictor's scores."""
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pydicom
 import pytest
 from serving_program import DICOM, Program, running
 
@@ -202,4 +204,17 @@ def test_each_prediction_is_logged_without_its_content(program: Program, files: 
     answer = program.predict(files[0].read_bytes())
     (line,) = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]
     assert (line["route"], line["status"], line["method"]) == ("/v1/predict", 200, "POST")
+    assert "abstained" not in line
     assert "CANARY" not in json.dumps(program.log())
+
+
+def test_the_log_counts_images_without_a_decision(program: Program, files: list[Path]) -> None:
+    """Cloud services have no other way to tell."""
+    dataset = pydicom.dcmread(files[0])
+    dataset.ViewPosition = "LL"
+    lateral = io.BytesIO()
+    dataset.save_as(lateral)
+    answer = program.predict(lateral.getvalue())
+    assert answer.json()["decision"] == "abstained"
+    (line,) = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]
+    assert line["abstained"] == 1

@@ -38,11 +38,26 @@ ALARMS: Mapping[str, str] = {
     ),
     "network-changed": _events(
         "ec2",
-        ["AuthorizeSecurityGroupEgress", "CreateInternetGateway", "CreateNatGateway", "ModifyVpcEndpoint"],
+        [
+            "AuthorizeSecurityGroupEgress",
+            "AuthorizeSecurityGroupIngress",
+            "CreateRoute",
+            "CreateInternetGateway",
+            "CreateNatGateway",
+            "CreateVpcEndpoint",
+            "ModifyVpcEndpoint",
+        ],
     ),
     "identity-changed": _events(
         "iam",
-        ["AttachRolePolicy", "PutRolePolicy", "UpdateAssumeRolePolicy", "CreateAccessKey", "CreateUser"],
+        [
+            "AttachRolePolicy",
+            "PutRolePolicy",
+            "UpdateAssumeRolePolicy",
+            "CreateAccessKey",
+            "CreateUser",
+            "CreateRole",
+        ],
     ),
     "config-changed": _events("config", ["StopConfigurationRecorder", "DeleteDeliveryChannel"]),
 }

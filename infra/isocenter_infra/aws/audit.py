@@ -26,6 +26,7 @@ from constructs import Construct
 
 from isocenter_infra.aws.alarms import ALARMS, break_glass_pattern
 from isocenter_infra.aws.bucket import Bucket, BucketArgs
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement, policy_document, trusting
@@ -119,6 +120,7 @@ class Audit(Construct):
         )
         write = Statement("Write", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{self.log_group.arn}:*"])
         writing = IamRolePolicy(self, "trail-policy", role=role.id, policy=policy_document(write))
+        only_policies(self, role, inline=[writing])
         watched = [f"{names.bucket_arn(purpose)}/" for purpose in _WATCHED]
         assert self.bucket.lock is not None  # noqa: S101 - the audit bucket is locked
         return Cloudtrail(

@@ -18,6 +18,7 @@ from cdktn_provider_aws.s3_account_public_access_block import S3AccountPublicAcc
 from constructs import Construct
 
 from isocenter.targets.settings import BudgetSettings
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import trusting
@@ -120,10 +121,13 @@ class Guard(Construct):
             name=f"{args.names.prefix}-backup",
             assume_role_policy=trusting("backup", args.names.account),
         )
-        for name in ("AWSBackupServiceRolePolicyForS3Backup", "AWSBackupServiceRolePolicyForS3Restore"):
+        attached = [
             IamRolePolicyAttachment(
                 self, name.lower(), role=role.name, policy_arn=f"{_SERVICE_POLICIES}/{name}"
             )
+            for name in ("AWSBackupServiceRolePolicyForS3Backup", "AWSBackupServiceRolePolicyForS3Restore")
+        ]
+        only_policies(self, role, attached=attached)
         BackupSelection(
             self,
             "buckets",

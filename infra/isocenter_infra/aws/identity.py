@@ -11,6 +11,7 @@ from constructs import Construct
 
 from isocenter.targets.settings import GithubSettings
 from isocenter_infra.aws import permissions
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.network import Network
@@ -132,8 +133,11 @@ class Identity(Construct):
                 policy=policy_document(*statements),
             )
             policies["own"] = own.arn
-        for suffix, arn in policies.items():
+        attached = [
             IamRolePolicyAttachment(self, f"{name}-{suffix}", role=role.name, policy_arn=arn)
+            for suffix, arn in policies.items()
+        ]
+        only_policies(self, role, attached=attached)
 
     def _trusting_people(self, condition: Mapping[str, Mapping[str, str]]) -> str:
         root = {"AWS": self._args.names.root}

@@ -35,6 +35,7 @@ from constructs import Construct
 from isocenter.clouds.offer import cloud_offer
 from isocenter.targets.settings import GpuSettings
 from isocenter_infra.aws.audit import LOG_DAYS
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.network import Network
@@ -130,13 +131,16 @@ class Kubernetes(Construct):
             name=f"{self._args.names.prefix}-eks-{name}",
             assume_role_policy=policy_document(trust),
         )
-        for policy in policies:
+        attached = [
             IamRolePolicyAttachment(
                 self,
                 f"{name}-{policy.lower().replace('_', '-')}",
                 role=role.name,
                 policy_arn=f"{_MANAGED}/{policy}",
             )
+            for policy in policies
+        ]
+        only_policies(self, role, attached=attached)
         return role
 
     def _gpu_nodes(self, gpu: GpuSettings) -> None:

@@ -20,6 +20,7 @@ from constructs import Construct
 
 from isocenter.targets.settings import subnets
 from isocenter_infra.aws.audit import LOG_DAYS
+from isocenter_infra.aws.exclusive import only_policies, only_rules
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement, policy_document, trusting
@@ -27,6 +28,7 @@ from isocenter_infra.deployment import Deployment
 
 _ZONES = ("a", "b", "c")
 _HTTPS = 443
+_UNPRIVILEGED, _LAST, _PEERS = 1024, 65535, "Processes of one job"
 # What training, serving and the platform layer call from inside.
 _SERVICES = (
     "sagemaker.api",
@@ -74,7 +76,10 @@ class Network(Construct):
         )
         # Without a rule: what is started without a group of its own reaches nothing.
         DefaultSecurityGroup(self, "default", vpc_id=self.vpc.id, ingress=[], egress=[])
-        self.routes = RouteTable(self, "routes", vpc_id=self.vpc.id, tags={"Name": args.names.prefix})
+        # No route but the endpoints' own: one that is added by hand is drift.
+        self.routes = RouteTable(
+            self, "routes", vpc_id=self.vpc.id, route=[], tags={"Name": args.names.prefix}
+        )
         self.subnets = self._subnets()
         self._flow_logs()
         self.workloads = self._security_group("workloads", "Training, serving and pipelines")
@@ -118,7 +123,8 @@ class Network(Construct):
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             [f"{group.arn}:*"],
         )
-        IamRolePolicy(self, "flow-log-policy", role=role.id, policy=policy_document(write))
+        writing = IamRolePolicy(self, "flow-log-policy", role=role.id, policy=policy_document(write))
+        only_policies(self, role, inline=[writing])
         FlowLog(
             self,
             "flow-log",
@@ -138,9 +144,9 @@ class Network(Construct):
 
     def _endpoints(self) -> None:
         door = self._security_group("endpoints", "Private endpoints of AWS services")
-        self._allow("to-endpoints", self.workloads, door)
+        out, into = self._allow("to-endpoints", self.workloads, door)
         s3 = self._s3_endpoint()
-        VpcSecurityGroupEgressRule(
+        to_s3 = VpcSecurityGroupEgressRule(
             self,
             "to-s3",
             security_group_id=self.workloads.id,
@@ -151,7 +157,9 @@ class Network(Construct):
             description="Buckets, by the gateway",
         )
         # Processes of one training job, on several machines, average their gradients.
-        self._within(self.workloads)
+        to_peers, from_peers = self._within(self.workloads)
+        only_rules(self, self.workloads, ingress=[from_peers], egress=[out, to_s3, to_peers])
+        only_rules(self, door, ingress=[into])
         for service in _SERVICES:
             VpcEndpoint(
                 self,
@@ -197,8 +205,10 @@ class Network(Construct):
             condition={"StringEquals": {"aws:PrincipalAccount": account, "aws:ResourceAccount": account}},
         )
 
-    def _allow(self, name: str, source: SecurityGroup, target: SecurityGroup) -> None:
-        VpcSecurityGroupEgressRule(
+    def _allow(
+        self, name: str, source: SecurityGroup, target: SecurityGroup
+    ) -> tuple[VpcSecurityGroupEgressRule, VpcSecurityGroupIngressRule]:
+        out = VpcSecurityGroupEgressRule(
             self,
             name,
             security_group_id=source.id,
@@ -208,7 +218,7 @@ class Network(Construct):
             to_port=_HTTPS,
             description="HTTPS to the endpoints",
         )
-        VpcSecurityGroupIngressRule(
+        into = VpcSecurityGroupIngressRule(
             self,
             f"{name}-in",
             security_group_id=target.id,
@@ -218,16 +228,27 @@ class Network(Construct):
             to_port=_HTTPS,
             description="HTTPS from workloads",
         )
+        return out, into
 
-    def _within(self, group: SecurityGroup) -> None:
-        for rule, name in ((VpcSecurityGroupEgressRule, "peers"), (VpcSecurityGroupIngressRule, "peers-in")):
-            rule(
-                self,
-                name,
-                security_group_id=group.id,
-                referenced_security_group_id=group.id,
-                ip_protocol="tcp",
-                from_port=1024,
-                to_port=65535,
-                description="Processes of one job",
-            )
+    def _within(self, group: SecurityGroup) -> tuple[VpcSecurityGroupEgressRule, VpcSecurityGroupIngressRule]:
+        out = VpcSecurityGroupEgressRule(
+            self,
+            "peers",
+            security_group_id=group.id,
+            referenced_security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=_UNPRIVILEGED,
+            to_port=_LAST,
+            description=_PEERS,
+        )
+        into = VpcSecurityGroupIngressRule(
+            self,
+            "peers-in",
+            security_group_id=group.id,
+            referenced_security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=_UNPRIVILEGED,
+            to_port=_LAST,
+            description=_PEERS,
+        )
+        return out, into

@@ -17,6 +17,7 @@ from cdktn_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachmen
 from constructs import Construct
 
 from isocenter_infra.aws.bucket import Bucket
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement, policy_document, trusting
@@ -81,7 +82,7 @@ class Posture(Construct):
         role = IamRole(
             self, "role", name=f"{names.prefix}-config", assume_role_policy=trusting("config", names.account)
         )
-        IamRolePolicyAttachment(
+        reads = IamRolePolicyAttachment(
             self,
             "role-reads",
             role=role.name,
@@ -96,7 +97,8 @@ class Posture(Construct):
             Statement("Look", ["s3:GetBucketAcl"], [names.bucket_arn("audit")]),
             Statement("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], [self._args.keys.audit.arn]),
         )
-        IamRolePolicy(self, "role-delivers", role=role.id, policy=deliver)
+        delivers = IamRolePolicy(self, "role-delivers", role=role.id, policy=deliver)
+        only_policies(self, role, attached=[reads], inline=[delivers])
         return role
 
 

@@ -19,6 +19,7 @@ from cdktn_provider_aws.s3_bucket_replication_configuration import (
 from constructs import Construct
 
 from isocenter_infra.aws.bucket import Bucket, BucketArgs
+from isocenter_infra.aws.exclusive import only_policies
 from isocenter_infra.aws.keys import Keys
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement, policy_document, trusting
@@ -100,7 +101,10 @@ class Storage(Construct):
                 Statement("Encrypt", ["kms:Encrypt", "kms:GenerateDataKey"], [keys.replica.arn]),
             ),
         )
-        IamRolePolicyAttachment(self, "replication-attachment", role=role.name, policy_arn=policy.arn)
+        attached = IamRolePolicyAttachment(
+            self, "replication-attachment", role=role.name, policy_arn=policy.arn
+        )
+        only_policies(self, role, attached=[attached])
         return role
 
     def _replicate(self, source: Bucket, role: IamRole) -> None:

@@ -52,7 +52,8 @@ def _fitting(changes: Sequence[Change], longest: int) -> list[str]:
 
 def _row(change: Change) -> str:
     action = f"**{change.action}**" if change.action in _GRAVE else str(change.action)
-    lines = [
+    lines = [change.reason] if change.reason else []
+    lines += [
         _code(argument.shortened(_LONGEST_VALUE))
         + (" **forces replacement**" if argument.forces_replacement else "")
         for argument in change.arguments[:_MOST_ARGUMENTS]

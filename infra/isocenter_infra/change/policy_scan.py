@@ -11,7 +11,7 @@ from typing import Any
 from isocenter.errors import EnvironmentFaultError, IntegrityError
 
 _ROOT = Path(__file__).parents[3]
-_OPEN = 8
+OPEN = 8
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,33 @@ def scan(path: Path, notice: Callable[[str], None]) -> PolicyResult:
         EnvironmentFaultError: the scanner isn't installed.
         IntegrityError: the scan could not read the document, or passed nothing.
     """
+    done = subprocess.run(
+        [*scanner(), "scan", str(path), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, OPEN):
+        raise IntegrityError(
+            f"The policy scan could not be made: {' '.join(done.stderr.split())[-400:]}",
+            hint="Nothing is planned without it.",
+        )
+    return _result(done.stdout, done.returncode)
+
+
+def scanner() -> list[str]:
+    """The scan's command, to which its verb and options are added.
+
+    Raises:
+        EnvironmentFaultError: the scanner isn't installed.
+    """
     python = Path(os.environ.get("ISOCENTER_POLICY_PYTHON") or _ROOT / ".venv-policies" / "bin" / "python")
     if not python.exists():
         raise EnvironmentFaultError(
             "The policy scanner is not installed, and nothing is planned without it.",
             hint="make policy (it installs the scanner in .venv-policies).",
         )
-    done = subprocess.run(
-        [str(python), "-m", "isocenter_policies", "scan", str(path), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, _OPEN):
-        raise IntegrityError(
-            f"The policy scan could not be made: {' '.join(done.stderr.split())[-400:]}",
-            hint="Nothing is planned without it.",
-        )
-    return _result(done.stdout, done.returncode)
+    return [str(python), "-m", "isocenter_policies"]
 
 
 def _result(text: str, code: int) -> PolicyResult:

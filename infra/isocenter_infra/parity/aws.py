@@ -42,6 +42,15 @@ def _no_admin(value: object) -> bool:
     return isinstance(value, str) and '"Action": ["*"]' not in value and '"Action": "*"' not in value
 
 
+def _only(kind: str) -> Predicate:
+    """A list, maybe empty, of references to resources of type ``kind``."""
+    refers = refers_to(kind)
+    return Predicate(
+        f"be a list that can only {refers.words}",
+        lambda v: isinstance(v, list) and all(map(refers.holds, v)),
+    )
+
+
 _KEYS = (
     Requirement(1, "aws_kms_key", "enable_key_rotation", _TRUE, least=5),
     Requirement(1, "aws_kms_key", "deletion_window_in_days", at_least(30), least=5),
@@ -210,9 +219,38 @@ _NETWORK = (
     Requirement(20, "aws_vpc_security_group_egress_rule", "cidr_ipv6", absent(), least=3),
     Requirement(20, "aws_vpc_security_group_egress_rule", "ip_protocol", equals("tcp"), least=3),
     Requirement(20, "aws_vpc_security_group_ingress_rule", "cidr_ipv4", absent(), least=2),
+    Requirement(
+        20,
+        "aws_vpc_security_group_rules_exclusive",
+        "security_group_id",
+        refers_to("aws_security_group"),
+        least=2,
+    ),
+    Requirement(
+        20,
+        "aws_vpc_security_group_rules_exclusive",
+        "egress_rule_ids.*",
+        refers_to("aws_vpc_security_group_egress_rule"),
+        path="network/workloads-rules",
+    ),
+    Requirement(20, "aws_route_table", "route", equals([])),
+)
+
+# Whose roles there are at the least, by the part of the stack that makes them.
+_ROLES = {"audit": 2, "guard": 1, "identity": 7, "network": 1, "storage": 1}
+_ONLY_THESE = tuple(
+    Requirement(21, f"aws_iam_role_{kind}_exclusive", setting, must, path=f"{part}/*", least=least)
+    for part, least in _ROLES.items()
+    for kind, setting, must in (
+        ("policies", "role_name", refers_to("aws_iam_role")),
+        ("policies", "policy_names", _only("aws_iam_role_policy")),
+        ("policy_attachments", "role_name", refers_to("aws_iam_role")),
+        ("policy_attachments", "policy_arns", _only("aws_iam_role_policy_attachment")),
+    )
 )
 
 _IDENTITY = (
+    *_ONLY_THESE,
     Requirement(
         21,
         "aws_iam_policy",

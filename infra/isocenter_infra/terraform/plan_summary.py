@@ -35,6 +35,8 @@ _ACTIONS: Mapping[tuple[str, ...], Action] = {
 }
 
 
+# Why Terraform replaces what no argument of it asks for: its `action_reason`, in our words.
+_REASONS = {"replace_because_tainted": "half made by an interrupted apply"}
 _BY_HAND: Mapping[tuple[str, ...], ByHand] = {("delete",): ByHand.GONE, ("update",): ByHand.CHANGED}
 
 
@@ -46,11 +48,13 @@ class Change:
         action: what happens, or happened, to it.
         address: in Terraform's words.
         arguments: what differs, where it is neither new nor gone.
+        reason: why, where no argument says it.
     """
 
     action: Action | ByHand
     address: str
     arguments: tuple[ArgumentChange, ...] = ()
+    reason: str = ""
 
 
 def summarise(plan: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -88,7 +92,9 @@ def _changes(
         action = words.get(tuple(resource["change"]["actions"]))
         if action is not None:
             set_here = arguments.get((resource.get("type"), resource.get("name")))
-            yield Change(action, resource["address"], argument_changes(resource["change"], set_here))
+            changes = argument_changes(resource["change"], set_here)
+            reason = _REASONS.get(resource.get("action_reason", ""), "")
+            yield Change(action, resource["address"], changes, reason)
 
 
 def _arguments(plan: Mapping[str, Any]) -> dict[tuple[str, str], Collection[str]]:

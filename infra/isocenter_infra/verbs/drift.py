@@ -16,7 +16,7 @@ from isocenter_infra.verbs.options import deployment_options, emulate_option
 def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: bool, as_json: bool) -> None:
     """Compare what exists with what was applied. Exit code 6 where something was changed by hand."""
     from isocenter.errors import IntegrityError
-    from isocenter_infra.change.drift import find_drift
+    from isocenter_infra.change.drift import find_drift, unseen
     from isocenter_infra.verbs import screen
     from isocenter_infra.verbs.audited import audited
     from isocenter_infra.verbs.progress import progress
@@ -32,6 +32,7 @@ def command(cloud: str, name: str, deployments: Path, outdir: Path, emulate: boo
         screen.show_drift(changes)
     else:
         click.echo(f"{intent.target} is as it was applied.")
+    screen.notice(unseen(intent))
     if changes:
         raise IntegrityError(
             f"{len(changes)} resources of {intent.target} were changed by hand.",

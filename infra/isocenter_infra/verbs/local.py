@@ -2,9 +2,9 @@
 
 import click
 
+from isocenter.audit.recorded import recorded
 from isocenter.cli.output import print_json
 from isocenter.home import open_home
-from isocenter_infra.verbs.audited import recorded
 
 
 def deploy(as_json: bool) -> None:

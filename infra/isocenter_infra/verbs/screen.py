@@ -97,8 +97,9 @@ def show_changes(title: str, values: str, changes: Sequence[Change]) -> None:
 
 
 def _lines(change: Change) -> str:
-    """Its arguments, each on a line."""
-    lines = [
+    """Why, where no argument says it, and its arguments, each on a line."""
+    lines = [change.reason] if change.reason else []
+    lines += [
         argument.shortened(_LONGEST_VALUE) + (" (forces replacement)" if argument.forces_replacement else "")
         for argument in change.arguments[:_MOST_ARGUMENTS]
     ]

@@ -16,6 +16,9 @@ def command(
     cloud: str, name: str, deployments: Path, outdir: Path, whole_bindings: bool, as_json: bool
 ) -> None:
     """Synthesize a deployment's stack to cdk.tf.json. No cloud, no credentials."""
+    from dataclasses import replace
+
+    from isocenter_infra.change.intent import STATE
     from isocenter_infra.synthesis import synthesize
     from isocenter_infra.verbs.audited import audited
     from isocenter_infra.verbs.screen import notice
@@ -24,6 +27,9 @@ def command(
         synthesis = synthesize(intent.deployment, notice, whole_bindings=whole_bindings)
         path = synthesis.write(outdir)
         details["document"] = synthesis.digest
+        # A bootstrap's stack that lies here is of the settings of then.
+        if replace(intent, stack=STATE).folder.is_dir():
+            synthesize(intent.deployment, notice, stack=STATE, whole_bindings=whole_bindings).write(outdir)
     resources = sum(len(named) for named in synthesis.document["resource"].values())
     if as_json:
         print_json({"path": str(path), "digest": synthesis.digest, "resources": resources})

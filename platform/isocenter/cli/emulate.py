@@ -57,7 +57,8 @@ def command(
     """Answer as CLOUD's service does, and run its jobs and endpoints as processes of this machine.
 
     Requests are checked as the service checks them, and a job that can't run fails. No image is pulled: the
-    container's program is the installed one.
+    container's program is the installed one. Endpoints of aws and kubernetes answer too, by the installed
+    serving program.
     """
     from isocenter.emulators import serve
     from isocenter.home import open_home

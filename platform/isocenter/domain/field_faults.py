@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MOST = 5
+# Type of a fault whose message is all that is to be said.
+WHOLE_SENTENCE = "whole_sentence"
 _LONGEST_VALUE = 40
 # What pydantic says of a wrong type, in the words of whoever writes JSON or YAML.
 _TYPES = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "int_type": "a whole number",
     "dict_type": "a mapping of fields",
     "mapping_type": "a mapping of fields",
     "model_type": "a mapping of fields",
@@ -26,20 +29,21 @@ _TYPES = {
 _OPENING = re.compile(r"^(?:Value error, |(?:\w+ )?should )")
 
 
-def field_faults(error: ValidationError, model: type[BaseModel]) -> str:
+def field_faults(error: ValidationError, model: type[BaseModel], *, most: int = _MOST) -> str:
     """Every fault with its place: ``budgt is no field here (did you mean budget?); name is missing``.
 
     Args:
         error: raised by ``model``.
         model: what the document should have been.
+        most: so many are told, the others counted.
 
     Returns:
-        At most five faults, joined by semicolons, without a full stop.
+        The faults, joined by semicolons, without a full stop.
     """
     details = error.errors(include_url=False)
     found = [_fault(detail, model) for detail in details if not _follows(detail, details)]
-    more = [f"and {len(found) - _MOST} more"] if len(found) > _MOST else []
-    return "; ".join([*found[:_MOST], *more])
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    return "; ".join([*found[:most], *more])
 
 
 def _follows(detail: "ErrorDetails", details: "Sequence[ErrorDetails]") -> bool:
@@ -54,6 +58,10 @@ def _fault(detail: "ErrorDetails", model: type[BaseModel]) -> str:
     match detail["type"]:
         case "missing":
             return f"{place} is missing"
+        case "whole_sentence":
+            return detail["msg"]
+        case "too_short":
+            return f"{place} must have at least {_items(detail['ctx']['min_length'])}"
         case "json_invalid":
             return f"it is no JSON: {detail['ctx']['error']}"
         case "invalid_key":
@@ -63,10 +71,8 @@ def _fault(detail: "ErrorDetails", model: type[BaseModel]) -> str:
         case "value_error":
             return f"{place}: {detail['msg'].removeprefix('Value error, ')}" if place else _tail(detail)
     if detail["type"] in _TYPES:
-        remedy = (
-            ": write it in quotes" if detail["type"] == "string_type" and _is_plain(detail["input"]) else ""
-        )
-        return f"{place or 'the whole'} must be {_TYPES[detail['type']]}{_not_this(detail['input'])}{remedy}"
+        said = f"{place or 'the whole'} must be {_TYPES[detail['type']]}{_not_this(detail['input'])}"
+        return said + _remedy(detail["type"], detail["input"])
     said = f"must {_tail(detail)}" if "should " in detail["msg"] else detail["msg"]
     return f"{place or 'the whole'} {said}{_not_this(detail['input'])}"
 
@@ -74,6 +80,19 @@ def _fault(detail: "ErrorDetails", model: type[BaseModel]) -> str:
 def _tail(detail: "ErrorDetails") -> str:
     """Pydantic's sentence without its opening and without how its parser failed."""
     return _OPENING.sub("", detail["msg"]).split(", unable to")[0]
+
+
+def _items(count: int) -> str:
+    return f"{count} item{'' if count == 1 else 's'}"
+
+
+def _remedy(kind: str, value: Any) -> str:
+    """How the same value is written right."""
+    if kind == "string_type" and _is_plain(value):
+        return ": write it in quotes"
+    if kind == "int_type" and isinstance(value, str | float):
+        return ": write it in plain digits, without quotes" if not isinstance(value, bool) else ""
+    return ""
 
 
 def _is_plain(value: Any) -> bool:

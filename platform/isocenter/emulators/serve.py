@@ -37,8 +37,8 @@ _POLL_S = 0.05
 
 
 class Emulator(Protocol):
-    """One emulated cloud. Made with ``(scratch, program, serving_program)``: a folder for what it keeps, and
-    what stands for the entry points of the images of training and serving.
+    """One emulated cloud. Made with ``(scratch, program, serving_program=...)``: a folder for what it keeps,
+    and what stands for the entry points of the images of training and serving.
     """
 
     def start(self, name: str, port: int) -> DeploymentDescriptor:
@@ -69,7 +69,7 @@ class Emulator(Protocol):
 class EmulatorFactory(Protocol):
     """How an emulator is made."""
 
-    def __call__(self, scratch: Path, program: Sequence[str], serving_program: Sequence[str]) -> Emulator:
+    def __call__(self, scratch: Path, program: Sequence[str], *, serving_program: Sequence[str]) -> Emulator:
         """The emulator that keeps its state in ``scratch``."""
         ...
 
@@ -113,7 +113,7 @@ def load_emulator(
             f"The emulator of {cloud} can't be loaded: the package {error.name or 'it needs'!r} is missing.",
             hint=f"pip install 'isocenter[{extra}]'",
         ) from error
-    return factory(scratch, program, serving_program)
+    return factory(scratch, program, serving_program=serving_program)
 
 
 @contextmanager

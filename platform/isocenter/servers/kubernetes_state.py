@@ -80,7 +80,9 @@ class Found:
             refused = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
             if late or refused:
                 return f"{reference} doesn't get ready: {condition.get('message', '')}"
-        for pod in self.pods_of(deployment):
+        # Pods that were in force may have been started again many times, over months.
+        is_new = deployment["metadata"]["name"] not in self.serving
+        for pod in self.pods_of(deployment) if is_new else ():
             for status in pod["status"].get("containerStatuses") or ():
                 if status["restartCount"] >= _MOST_RESTARTS and not status["ready"]:
                     said = (status.get("lastState") or {}).get("terminated", {}).get("message", "")

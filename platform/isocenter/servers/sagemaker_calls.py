@@ -10,6 +10,8 @@ from isocenter.servers.sagemaker_names import EndpointNames
 _MISSING = ("Could not find", "not found", "does not exist")
 _KNOWN = ("Cannot create already existing", "already exist")
 _AT_WORK = ("in-progress", "in progress")
+_AT_WORK_S = 30.0
+"""A change takes minutes, and nothing can be done to the endpoint meanwhile."""
 
 
 class SageMakerCalls:
@@ -150,7 +152,7 @@ def _unless_busy(call: Callable[..., Any], request: Mapping[str, Any]) -> None:
     except ClientError as error:
         if _says(error, _AT_WORK):
             raise TransientFaultError(
-                "SageMaker is still at work on the endpoint.", retry_after_s=5
+                "SageMaker is still at work on the endpoint.", retry_after_s=_AT_WORK_S
             ) from error
         raise
 

@@ -4,7 +4,7 @@ import re
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 # 45 CFR 164.316(b)(2)(i): six years from creation or the last effective date.
@@ -34,7 +34,25 @@ def _must_be(words: str) -> PydanticCustomError:
     return PydanticCustomError("form", "should be {words}", {"words": words})
 
 
-Name = Annotated[str, _form(NAME, NAME_WORDS)]
+def reserved_name(name: str) -> str:
+    """Why ``name`` can't name a deployment though it has the form of a name; empty: it can."""
+    if name == "local":
+        return "it names the target that is this machine"
+    if name.endswith("-emulated"):
+        return "names that end in -emulated are those of emulated targets"
+    return ""
+
+
+def _is_free(name: str) -> str:
+    why = reserved_name(name)
+    if why:
+        raise ValueError(f"{name!r} is taken: {why}; choose another")
+    return name
+
+
+Name = Annotated[str, _form(NAME, NAME_WORDS), AfterValidator(_is_free)]
+# As YAML's and Python's readers are lax, not also true, 7.0 or '7'.
+Count = Annotated[int, Field(strict=True)]
 TargetName = Annotated[
     str, _form(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1 to 63 lower-case letters, digits and hyphens")
 ]
@@ -119,12 +137,24 @@ AzureSubnet = Annotated[
         "/virtualNetworks/NETWORK/subnets/SUBNET: az network vnet subnet show --query id prints it",
     ),
 ]
+
+
+def _is_own_namespace(namespace: str) -> str:
+    if namespace == "default" or namespace.startswith("kube-"):
+        raise ValueError(
+            f"{namespace} is a namespace of Kubernetes itself, whose workloads the deny-by-default policies"
+            " would cut off: name one of its own, e.g. isocenter"
+        )
+    return namespace
+
+
 Namespace = Annotated[
     str,
     _form(
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
         "1 to 63 lower-case letters, digits and hyphens, no hyphen first or last, e.g. isocenter",
     ),
+    AfterValidator(_is_own_namespace),
 ]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 KubernetesName = Annotated[
@@ -196,4 +226,4 @@ def _is_lawful(years: int) -> int:
     return years
 
 
-AuditYears = Annotated[int, AfterValidator(_is_lawful)]
+AuditYears = Annotated[Count, AfterValidator(_is_lawful)]

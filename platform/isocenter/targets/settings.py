@@ -3,20 +3,28 @@
 One YAML file a deployment, ``deployments/<name>.yaml``. `isocenter target init` writes a commented one.
 """
 
-import difflib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from ipaddress import IPv4Network
 from itertools import combinations
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
-from isocenter.clouds.offer import GPU_SIZES, CloudOffer, cloud_offer
-from isocenter.errors import InputError
+from isocenter.domain.field_faults import WHOLE_SENTENCE
 from isocenter.targets import forms
+from isocenter.targets.agreement import disagreements
 
 _LONGEST_AUDIT_YEARS = 10
 # The largest and the smallest that each range may be, as lengths of the prefix, and what for.
@@ -26,13 +34,6 @@ _SIZES = {
     "cidr": (16, 22, "hold the subnets of three zones"),
     "kubernetes_pods": (8, 21, "have 256 addresses for each of eight machines"),
     "kubernetes_services": (16, 24, "are taken by each cloud"),
-}
-# How no bucket's name may begin on a cloud: a pattern, and the words for it.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# https://cloud.google.com/storage/docs/buckets#naming
-_RESERVED = {
-    "aws": (r"^(xn--|sthree-|amzn-s3-demo-)", "begin with xn--, sthree- or amzn-s3-demo-"),
-    "gcp": (r"^goog|g[o0]{2}gle", "begin with goog or hold google"),
 }
 
 
@@ -55,7 +56,20 @@ class Part(BaseModel):
     def _without_empty(cls, value: Any) -> Any:
         """A key with nothing behind it (all of its lines are comments) means its default."""
         if isinstance(value, dict):
-            return {key: item for key, item in value.items() if item is not None}
+            known = cls.model_fields
+            return {key: item for key, item in value.items() if item is not None or key not in known}
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_expression(cls, value: Any) -> Any:
+        """Terraform would put a file's content or a secret in its place, and a policy wouldn't see it."""
+        for text in value if isinstance(value, list | tuple) else [value]:
+            opening = re.search(r"[$%]\{", text) if isinstance(text, str) else None
+            if opening:
+                raise ValueError(
+                    f"{opening[0]} begins an expression of Terraform, which settings can't hold: take it out"
+                )
         return value
 
 
@@ -79,30 +93,35 @@ class NetworkSettings(Part):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        ranges = {name: getattr(self, name) for name in _SIZES}
-        for name, network in ranges.items():
-            largest, smallest, why = _SIZES[name]
+        faults = [*self._sizes(), *self._overlaps()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _sizes(self) -> Iterator[str]:
+        for name, (largest, smallest, why) in _SIZES.items():
+            network: IPv4Network = getattr(self, name)
             if not largest <= network.prefixlen <= smallest:
                 size, fits = ("large", smallest) if network.prefixlen < largest else ("small", largest)
                 right = IPv4Network((network.network_address, fits), strict=False)
-                raise ValueError(
-                    f"{name} {network} is too {size}: /{largest} to /{smallest} {why}, e.g. {right}"
-                )
+                yield f"{name} {network} is too {size}: /{largest} to /{smallest} {why}, e.g. {right}"
+
+    def _overlaps(self) -> Iterator[str]:
+        ranges: dict[str, IPv4Network] = {name: getattr(self, name) for name in _SIZES}
         ranges |= {f"peers.{number}": peer for number, peer in enumerate(self.peers)}
         for one, other in combinations(ranges, 2):
             if ranges[one].overlaps(ranges[other]):
-                raise ValueError(
-                    f"{one} {ranges[one]} and {other} {ranges[other]} overlap: give one another range"
-                )
-        return self
+                yield f"{one} {ranges[one]} and {other} {ranges[other]} overlap: give one another range"
 
 
 class GpuSettings(Part):
     """One kind of GPU that may be used."""
 
     size: str = Field(description="l4, a10, a100-40, a100-80 or h100; not every cloud has each")
-    per_node: int = Field(default=1, ge=1, le=8, description="GPUs on one machine")
-    max_nodes: int = Field(default=1, ge=0, le=64, description="machines at most; there are none when idle")
+    per_node: forms.Count = Field(default=1, ge=1, le=8, description="GPUs on one machine")
+    max_nodes: forms.Count = Field(
+        default=1, ge=0, le=64, description="machines at most; there are none when idle"
+    )
     spot: bool = Field(default=False, description="interruptible machines: cheaper, training resumes")
 
 
@@ -128,8 +147,8 @@ class EndpointSettings(Part):
     """Autoscaling of one endpoint that the platform layer deploys."""
 
     name: forms.EndpointName
-    min_instances: int = Field(default=1, ge=1)
-    max_instances: int = Field(default=4, ge=1)
+    min_instances: forms.Count = Field(default=1, ge=1)
+    max_instances: forms.Count = Field(default=4, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -146,7 +165,7 @@ class RetentionSettings(Part):
     audit_years: forms.AuditYears = Field(
         default=7, le=_LONGEST_AUDIT_YEARS, description="audit logs, locked: 6 to 10"
     )
-    noncurrent_days: int = Field(
+    noncurrent_days: forms.Count = Field(
         default=90, ge=7, le=3650, description="overwritten and deleted objects stay recoverable so long"
     )
 
@@ -154,8 +173,10 @@ class RetentionSettings(Part):
 class BudgetSettings(Part):
     """When spending raises an alarm."""
 
-    monthly: int = Field(gt=0, description="in the billing account's currency")
-    alert_percent: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(50, 80, 100), min_length=1)
+    monthly: forms.Count = Field(gt=0, description="in the billing account's currency")
+    alert_percent: tuple[Annotated[forms.Count, Field(ge=1)], ...] = Field(
+        default=(50, 80, 100), min_length=1
+    )
 
 
 class GithubSettings(Part):
@@ -216,9 +237,11 @@ class AzureSettings(Part):
 class VolumeSettings(Part):
     """Encrypted volumes, in GiB."""
 
-    datasets_gib: int = Field(default=1000, ge=1, description="decoded images that training reads")
-    checkpoints_gib: int = Field(default=200, ge=1, description="from which an interrupted training goes on")
-    models_gib: int = Field(default=100, ge=1, description="models that serving loads")
+    datasets_gib: forms.Count = Field(default=1000, ge=1, description="decoded images that training reads")
+    checkpoints_gib: forms.Count = Field(
+        default=200, ge=1, description="from which an interrupted training goes on"
+    )
+    models_gib: forms.Count = Field(default=100, ge=1, description="models that serving loads")
     shared: bool = Field(
         default=True,
         description="several machines mount them at once (ReadWriteMany); false: the storage class can't, "
@@ -283,72 +306,41 @@ class DeploymentSettings(Part):
     azure: AzureSettings | None = None
     onprem: OnpremSettings | None = None
 
-    @model_validator(mode="after")
-    def _matches_its_cloud(self) -> Self:
-        for cloud in Cloud:
-            given = getattr(self, cloud) is not None
-            if given != (cloud is self.cloud):
-                remedy = "take it out, or change cloud" if given else "isocenter target init writes one"
-                raise ValueError(
-                    f"cloud is {self.cloud}: the part {cloud} must {'go' if given else 'be there'}: {remedy}"
-                )
-        if self.cloud is Cloud.ONPREM:
-            self._check_sizes()
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_faults_at_once(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Also what doesn't fit together is told where another field is wrong by itself."""
+        try:
+            made = handler(value)
+        except ValidationError as error:
+            details, sound = error.errors(), cls._sound_fields(value, error)
         else:
-            self._check_cloud(cloud_offer(self.cloud))
-        return self
-
-    def _check_sizes(self) -> None:
-        for number, gpu in enumerate(self.compute.gpu):
-            if gpu.size not in GPU_SIZES:
-                near = difflib.get_close_matches(gpu.size.lower(), GPU_SIZES, n=2, cutoff=0.3) or GPU_SIZES
-                raise ValueError(
-                    f"compute.gpu.{number}.size: No GPU size {gpu.size!r}. Nearest: {', '.join(near)}"
-                )
-
-    def _check_prefix(self) -> None:
-        pattern, reserved = _RESERVED.get(self.cloud, ("$^", ""))
-        if re.search(pattern, self.global_prefix):
-            field, remedy = ("prefix", "choose another")
-            if not self.prefix:
-                field, remedy = "name", "write another as prefix"
-            raise ValueError(
-                f"{field} {self.global_prefix} begins the buckets' names, which may not {reserved}: {remedy}"
+            details, sound = [], {name: getattr(made, name) for name in cls.model_fields}
+        apart = [
+            InitErrorDetails(
+                type=PydanticCustomError(WHOLE_SENTENCE, "{said}", {"said": fault.sentence}),
+                loc=fault.place,
+                input=None,
             )
+            for fault in disagreements(sound)
+        ]
+        if details or apart:
+            raise ValidationError.from_exception_data(cls.__name__, [*map(_again, details), *apart])
+        return made
 
-    def _check_cloud(self, offer: CloudOffer) -> None:
-        self._check_prefix()
-        chosen = self.aws or self.gcp or self.azure
-        assert chosen is not None  # noqa: S101 - checked just before
-        for field in ("budget", "github"):
-            if getattr(self, field) is None:
-                raise ValueError(f"{field} is missing")
-        for field, region in {
-            "region": self.region,
-            f"{self.cloud}.replica_region": chosen.replica_region,
-        }.items():
-            if not region:
-                raise ValueError(
-                    f"{field} is missing: {offer.title} has {', '.join(offer.within(self.residency))}"
-                )
-            with _at(field):
-                zone = offer.residency(region)
-            if zone != self.residency:
-                raise ValueError(
-                    f"{field} {region} lies in {zone!r}, residency is {self.residency!r}: change one of them"
-                )
-        for number, gpu in enumerate(self.compute.gpu):
-            with _at(f"compute.gpu.{number}.size"):
-                counts = [machine.gpus for machine in offer.machines(gpu.size)]
-            if gpu.per_node not in counts:
-                raise ValueError(
-                    f"compute.gpu.{number}.per_node: {gpu.size} comes {_listed(counts)} to a machine,"
-                    f" not {gpu.per_node}"
-                )
-        if chosen.replica_region == self.region:
-            raise ValueError(
-                f"{self.cloud}.replica_region is the region itself: copies would go with it; take another"
-            )
+    @classmethod
+    def _sound_fields(cls, value: Any, error: ValidationError) -> dict[str, Any]:
+        """The values of the fields that nothing is wrong with."""
+        wrong = {next(iter(detail["loc"]), "") for detail in error.errors()}
+        if "" in wrong:
+            return {}
+        return {
+            name: field.get_default()
+            if value.get(name) is None
+            else TypeAdapter(field.annotation or Any).validate_python(value[name])
+            for name, field in cls.model_fields.items()
+            if name not in wrong
+        }
 
     @property
     def global_prefix(self) -> str:
@@ -368,17 +360,12 @@ class DeploymentSettings(Part):
         }
 
 
-@contextmanager
-def _at(field: str) -> Iterator[None]:
-    """Says in which field it is what a cloud doesn't offer."""
-    try:
-        yield
-    except InputError as error:
-        raise ValueError(f"{field}: {error.message} {error.hint}".rstrip(".")) from error
-
-
-def _listed(counts: list[int]) -> str:
-    return " or ".join(str(count) for count in counts)
+def _again(detail: ErrorDetails) -> InitErrorDetails:
+    """A fault as pydantic told it, to be raised together with others."""
+    kind: Any = detail["type"]
+    if kind not in get_args(core_schema.ErrorType):
+        kind = PydanticCustomError(kind, "{said}", {"said": detail["msg"]})
+    return InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {}))
 
 
 def subnets(network: IPv4Network, count: int) -> list[IPv4Network]:

@@ -29,8 +29,19 @@ class _KeyTwiceError(yaml.YAMLError):
         self.key, self.first, self.second = key, first, second
 
 
+_NUMBERS = frozenset(("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"))
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice; YAML's own loader takes the last, silently."""
+    """YAML less what nobody means: a key that is there twice, where the last would win, silently, and numbers
+    in another base (YAML 1.1 reads 010 as 8, 10:30 as 630); those stay text, and no field takes them for a
+    number."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        is_other = tag in _NUMBERS and isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value)
+        return "tag:yaml.org,2002:str" if is_other else tag
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from isocenter.domain.field_faults import field_faults
 from isocenter.errors import InputError, NotFoundError
-from isocenter.targets.forms import NAME, NAME_WORDS
+from isocenter.targets.forms import NAME, NAME_WORDS, reserved_name
 from isocenter.targets.settings import Cloud, DeploymentSettings, OnpremSettings
 from isocenter.targets.settings_document import cloud_in, read_document
 
 # What comes with the checkout to be read, not meant.
 _EXAMPLE = "-example"
+# Whoever mends a file mends all of it at once.
+_MOST_FAULTS = 30
 
 
 def read_settings(path: Path) -> DeploymentSettings:
@@ -29,7 +31,7 @@ def read_settings(path: Path) -> DeploymentSettings:
     try:
         return DeploymentSettings.model_validate(document)
     except ValidationError as error:
-        faults = field_faults(error, DeploymentSettings)
+        faults = field_faults(error, DeploymentSettings, most=_MOST_FAULTS)
         raise InputError(f"The settings file {path} is wrong: {faults}.") from error
 
 
@@ -44,6 +46,9 @@ def check_name(name: str) -> None:
             f"{name!r} can't name a deployment.",
             hint=f"A name is {NAME_WORDS}.",
         )
+    why = reserved_name(name)
+    if why:
+        raise InputError(f"{name!r} can't name a deployment: {why}.", hint="Choose another.")
 
 
 def find_settings(

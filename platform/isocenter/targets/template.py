@@ -58,6 +58,12 @@ _EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         },
     },
 }
+# What stands in a part that is commented as a whole.
+_COMMENTED: Mapping[str, Any] = {
+    "endpoints": [{"name": "chest-xray"}],
+    "budget": _EXAMPLES[""]["budget"],
+    "github": _EXAMPLES[""]["github"],
+}
 _CLOUD_PARTS = frozenset(map(str, Cloud))
 
 
@@ -96,7 +102,7 @@ def _section(
     begin = f"{indent}{name}:  # {field.description or (inner.__doc__ or '').splitlines()[0]}"
     if value is None and (field.default is None or field.default == ()):
         yield f"# {begin}"
-        yield from (f"# {line}" for line in _lines(inner, {}, cloud, indent + "  "))
+        yield from (f"# {line}" for line in _example(name, inner, cloud, indent + "  "))
     elif isinstance(value, list) or (value is None and isinstance(field.default, tuple)):
         items = value if value is not None else [item.model_dump(mode="json") for item in field.default]
         yield begin
@@ -105,6 +111,18 @@ def _section(
     else:
         yield begin
         yield from _lines(inner, value or {}, cloud, indent + "  ")
+
+
+def _example(name: str, inner: type[BaseModel], cloud: str, indent: str) -> Iterator[str]:
+    """A part as it would be written; one that can be there several times begins with a hyphen."""
+    value = _COMMENTED[name]
+    if isinstance(value, Mapping):
+        yield from _lines(inner, value, cloud, indent)
+        return
+    for item in value:
+        first, *others = _lines(inner, item, cloud, indent + "  ")
+        yield f"{indent}- {first.lstrip()}"
+        yield from others
 
 
 def _line(name: str, field: FieldInfo, values: Mapping[str, Any]) -> str:

@@ -26,14 +26,23 @@ Then edit the file, and `make plan CLOUD=gcp`."""
 )
 def command(cloud: str, name: str, deployments: Path) -> None:
     """Write deployments/NAME.yaml: every setting, what it means, and its default."""
+    from isocenter.audit.recorded import recorded
+    from isocenter.targets.settings_file import check_name
+
+    chosen = name or f"{cloud}-dev"
+    with recorded("target.init", f"cloud:{cloud}") as record:
+        check_name(chosen)
+        record.about = f"deployment:{chosen}"
+        path = _write(cloud, chosen, deployments)
+    click.echo(f"Wrote {path}. Edit it, then: make plan CLOUD={cloud} NAME={chosen}")
+
+
+def _write(cloud: str, chosen: str, deployments: Path) -> Path:
     from isocenter.errors import InputError
     from isocenter.storage.atomic import write_bytes
     from isocenter.targets.settings import Cloud
-    from isocenter.targets.settings_file import check_name
     from isocenter.targets.template import settings_template
 
-    chosen = name or f"{cloud}-dev"
-    check_name(chosen)
     path = deployments / f"{chosen}.yaml"
     if path.exists():
         raise InputError(f"{path} is there already.", hint="Choose another --name, or edit that file.")
@@ -46,4 +55,4 @@ def command(cloud: str, name: str, deployments: Path) -> None:
         raise InputError(
             f"{path} can't be written: {error.strerror}.", hint="Name a folder with --deployments."
         ) from error
-    click.echo(f"Wrote {path}. Edit it, then: make plan CLOUD={cloud} NAME={chosen}")
+    return path

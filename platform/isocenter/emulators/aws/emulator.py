@@ -50,21 +50,21 @@ class AwsEmulator:
 
     Args:
         scratch: folder for what jobs leave behind and for moto's log.
-        program: what stands for the training image's entry point.
-        serving_program: likewise for the serving image's.
+        program: what stands for the image's entry point.
         upstream: address of a moto that somebody else started; empty: one is started and ends with this.
             Jobs of an earlier emulator on the same moto go on.
         stop_grace_s: seconds between SIGTERM and SIGKILL; SageMaker's are 120.
+        serving_program: what stands for the serving image's entry point.
     """
 
     def __init__(
         self,
         scratch: Path,
         program: Sequence[str],
-        serving_program: Sequence[str] = SERVING_PROGRAM,
         *,
         upstream: str = "",
         stop_grace_s: float = STOP_GRACE_S,
+        serving_program: Sequence[str] = SERVING_PROGRAM,
     ) -> None:
         self._scratch, self._program = scratch, tuple(program)
         self._serving_program = tuple(serving_program)

@@ -77,8 +77,8 @@ class AzureEmulator:
         self,
         scratch: Path,
         program: Sequence[str],
-        serving_program: Sequence[str] = SERVING_PROGRAM,
         *,
+        serving_program: Sequence[str] = SERVING_PROGRAM,
         stop_grace_s: float = GRACE_S,
     ) -> None:
         self._scratch = scratch

@@ -117,8 +117,11 @@ class EndpointResources:
         }
 
     def _deployment(self, name: str, deployment: str, body: dict[str, Any]) -> dict[str, Any]:
+        given = {key: value for key, value in body["properties"].items() if value is not None}
         return {
+            "sku": {"name": "Default", "capacity": 1},
             **body,
+            "properties": {"scaleSettings": {"scaleType": "Default"}, **given},
             "id": self._id("onlineEndpoints", name, "deployments", deployment),
             "name": deployment,
             "type": f"{_PROVIDER}/workspaces/onlineEndpoints/deployments",

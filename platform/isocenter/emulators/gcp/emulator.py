@@ -52,7 +52,7 @@ class GcpEmulator:
     """
 
     def __init__(
-        self, scratch: Path, program: Sequence[str], serving_program: Sequence[str] = SERVING_PROGRAM
+        self, scratch: Path, program: Sequence[str], *, serving_program: Sequence[str] = SERVING_PROGRAM
     ) -> None:
         self._scratch = scratch
         self._program = program

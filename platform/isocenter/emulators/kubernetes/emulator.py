@@ -51,7 +51,7 @@ class KubernetesEmulator:
     """
 
     def __init__(
-        self, scratch: Path, program: Sequence[str], serving_program: Sequence[str] = SERVING_PROGRAM
+        self, scratch: Path, program: Sequence[str], *, serving_program: Sequence[str] = SERVING_PROGRAM
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         volumes = scratch / "volumes"

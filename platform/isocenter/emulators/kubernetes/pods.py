@@ -221,15 +221,8 @@ class Kubelet:
             # Programs of this Python's environment, e.g. torchrun.
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         }
-        return {**self._reachable(self._mounted(found), pod), **own}
-
-    def _mounted(self, known: Mapping[str, str]) -> dict[str, str]:
-        return {
-            name: value.replace("/volumes/", f"{self._volumes}/", 1)
-            if value.startswith("/volumes/")
-            else value
-            for name, value in known.items()
-        }
+        mounts = {"/volumes/": f"{self._volumes}/", "/tmp/": f"{temporary}/"}  # noqa: S108 - the pod's own
+        return {**self._reachable(_mounted(found, mounts), pod), **own}
 
     def _reachable(self, known: Mapping[str, str], pod: Object) -> dict[str, str]:
         """The first pod's host name as its address, if a headless service makes it known."""
@@ -279,6 +272,16 @@ class Kubelet:
         if not written and failed and policy == "FallbackToLogsOnError":
             written = self.log(pod).read_bytes()[-_TAIL_BYTES:]
         return written.decode("utf-8", errors="replace")
+
+
+def _mounted(known: Mapping[str, str], mounts: Mapping[str, str]) -> dict[str, str]:
+    """Variables that name a path under one of ``mounts``, as what it is on this machine."""
+    found = dict(known)
+    for name, value in known.items():
+        for begin, place in mounts.items():
+            if value.startswith(begin):
+                found[name] = place + value.removeprefix(begin)
+    return found
 
 
 def has_condition(thing: Object, kind: str) -> bool:
