@@ -308,7 +308,8 @@ def large(folder: Path) -> list[Path]:
     for path in make_files(folder / "large", 6, 2048):
         image = dcmread(path)
         if image.file_meta.TransferSyntaxUID != JPEGLSLossless:
-            image.decompress()
+            if image.file_meta.TransferSyntaxUID.is_compressed:
+                image.decompress()
             image.compress(JPEGLSLossless)
             image.save_as(path)
         found.append(path)
