@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -333,6 +335,41 @@ def end(server: Server) -> None:
     while server.describe(NAME) is not None:
         assert time.monotonic() < deadline, "it stays"
         time.sleep(0.05)
+
+
+def test_an_emulator_that_was_killed_or_ended_finds_its_endpoints_again(tmp_path: Path, home: Home) -> None:
+    needs_azure()
+    store = tmp_path / "emulated"
+    rollout: Rollout | None = None
+    for how in ("killed", "ended", "looked at"):
+        with emulator("azure", store, ("/bin/false",), serving_program=STAND_IN) as printed:
+            place = load_descriptor(Path(printed["descriptor"]))
+            server = load_server(
+                "azureml", home, {**place.settings, "descriptor": place.model_dump(mode="json")}
+            )
+            if rollout is None:
+                uri = f"{place.buckets['models']}/artifacts/1"
+                target_files(place, uri).pipe_file(f"{uri}/behaviour.json", b"{}")
+                variant = Variant("cxr:1", "sha256:" + "1" * 64, uri)
+                rollout = Rollout(new_run_id(), NAME, place.name, (variant,), size=InstanceSize(cpus=1))
+            found = settle(server, server.plan(rollout))
+            assert found.state is EndpointState.READY
+            deadline = time.monotonic() + 30
+            while answer_of(place, found) != 200:
+                assert time.monotonic() < deadline, "nobody answers"
+                time.sleep(0.05)
+            if how == "killed":
+                os.kill(printed["pid"], signal.SIGKILL)
+
+
+def answer_of(place: DeploymentDescriptor, endpoint: Endpoint) -> int:
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=60)
+    try:
+        headers = {"Authorization": f"Bearer {token_for(place)}"}
+        connection.request("POST", urlsplit(endpoint.url).path, b"x", headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 # What a rollout or its target asks for -> where the request says it.
