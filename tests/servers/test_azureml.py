@@ -441,6 +441,21 @@ def test_a_shadow_is_half_of_the_traffic_mirrored() -> None:
     assert (request["traffic"], request["mirrorTraffic"]) == ({stable: 100}, {shadow: 50})
 
 
+def test_load_is_measured_as_the_deployment_says() -> None:
+    settings = {
+        **descriptor().settings,
+        "autoscale": {"metric": "CpuMemoryUtilizationPercentage", "out_above": 55},
+    }
+    scaled = replace(ROLLOUT, scaling=Scaling(1, 2))
+    (variant,) = server_for(descriptor(settings=settings)).plan(scaled).request["variants"]
+    more, less = variant["autoscaling"]["properties"]["profiles"][0]["rules"]
+    assert (more["metricTrigger"]["metricName"], more["metricTrigger"]["threshold"]) == (
+        "CpuMemoryUtilizationPercentage",
+        55,
+    )
+    assert (less["metricTrigger"]["operator"], less["metricTrigger"]["threshold"]) == ("LessThan", 30)
+
+
 def test_names_fit_and_belong_to_their_target() -> None:
     long = replace(
         ROLLOUT,
