@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -335,6 +337,41 @@ def end(server: Server) -> None:
         time.sleep(0.05)
 
 
+def test_an_emulator_that_was_killed_or_ended_finds_its_endpoints_again(tmp_path: Path, home: Home) -> None:
+    needs_azure()
+    store = tmp_path / "emulated"
+    rollout: Rollout | None = None
+    for how in ("killed", "ended", "looked at"):
+        with emulator("azure", store, ("/bin/false",), serving_program=STAND_IN) as printed:
+            place = load_descriptor(Path(printed["descriptor"]))
+            server = load_server(
+                "azureml", home, {**place.settings, "descriptor": place.model_dump(mode="json")}
+            )
+            if rollout is None:
+                uri = f"{place.buckets['models']}/artifacts/1"
+                target_files(place, uri).pipe_file(f"{uri}/behaviour.json", b"{}")
+                variant = Variant("cxr:1", "sha256:" + "1" * 64, uri)
+                rollout = Rollout(new_run_id(), NAME, place.name, (variant,), size=InstanceSize(cpus=1))
+            found = settle(server, server.plan(rollout))
+            assert found.state is EndpointState.READY
+            deadline = time.monotonic() + 30
+            while answer_of(place, found) != 200:
+                assert time.monotonic() < deadline, "nobody answers"
+                time.sleep(0.05)
+            if how == "killed":
+                os.kill(printed["pid"], signal.SIGKILL)
+
+
+def answer_of(place: DeploymentDescriptor, endpoint: Endpoint) -> int:
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc, timeout=60)
+    try:
+        headers = {"Authorization": f"Bearer {token_for(place)}"}
+        connection.request("POST", urlsplit(endpoint.url).path, b"x", headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 # What a rollout or its target asks for -> where the request says it.
 DIGEST = "sha256:" + "1" * 64
 VARIANT = Variant("chest-xray:1", DIGEST, f"{BUCKET}/artifacts/1")
@@ -402,6 +439,21 @@ def test_a_shadow_is_half_of_the_traffic_mirrored() -> None:
     request = server_for(descriptor()).plan(replace(ROLLOUT, variants=(VARIANT, SHADOW))).request
     stable, shadow = (each["name"] for each in request["variants"])
     assert (request["traffic"], request["mirrorTraffic"]) == ({stable: 100}, {shadow: 50})
+
+
+def test_load_is_measured_as_the_deployment_says() -> None:
+    settings = {
+        **descriptor().settings,
+        "autoscale": {"metric": "CpuMemoryUtilizationPercentage", "out_above": 55},
+    }
+    scaled = replace(ROLLOUT, scaling=Scaling(1, 2))
+    (variant,) = server_for(descriptor(settings=settings)).plan(scaled).request["variants"]
+    more, less = variant["autoscaling"]["properties"]["profiles"][0]["rules"]
+    assert (more["metricTrigger"]["metricName"], more["metricTrigger"]["threshold"]) == (
+        "CpuMemoryUtilizationPercentage",
+        55,
+    )
+    assert (less["metricTrigger"]["operator"], less["metricTrigger"]["threshold"]) == ("LessThan", 30)
 
 
 def test_names_fit_and_belong_to_their_target() -> None:

@@ -171,6 +171,8 @@ PERMISSIONS: Mapping[str, Permissions] = {
             "Microsoft.Insights/AutoscaleSettings/Read",
             "Microsoft.Insights/AutoscaleSettings/Write",
             "Microsoft.Insights/AutoscaleSettings/Delete",
+            # What a new version does is looked at before it gets more of the traffic.
+            "Microsoft.Insights/Metrics/Read",
         )
     ),
 }

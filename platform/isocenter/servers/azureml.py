@@ -46,7 +46,7 @@ class AzureMLServer:
             (between looks at a log that is followed, default 5), ``drain_s`` (how long a version is kept
             after it has lost its traffic, default 60). Those of the descriptor's settings that matter:
             ``subscription``, ``resource_group``, ``datastores``, ``identity_ids`` (by role: ``serving``),
-            ``images``.
+            ``images``, ``autoscale`` (``metric``, ``out_above``, ``in_below``).
     """
 
     name: ClassVar[str] = "azureml"

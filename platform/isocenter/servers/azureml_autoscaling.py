@@ -10,8 +10,8 @@ from typing import Any
 from isocenter.domain.rollout import Scaling
 
 API = "2022-10-01"
-_METRIC, _WINDOW, _COOLDOWN = "CpuUtilizationPercentage", "PT5M", "PT5M"
-_BUSY_PERCENT, _IDLE_PERCENT = 70, 30
+_WINDOW, _COOLDOWN = "PT5M", "PT5M"
+_LOAD: Mapping[str, Any] = {"metric": "CpuUtilizationPercentage", "out_above": 70, "in_below": 30}
 
 
 def setting_path(resource_id: str) -> str:
@@ -22,7 +22,7 @@ def setting_path(resource_id: str) -> str:
 
 
 def autoscale_setting(
-    resource_id: str, region: str, tags: Mapping[str, str], scaling: Scaling
+    resource_id: str, region: str, tags: Mapping[str, str], scaling: Scaling, load: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """The setting; None where the number is fixed.
 
@@ -31,13 +31,15 @@ def autoscale_setting(
         region: its own.
         tags: likewise.
         scaling: the bounds.
+        load: the deployment's ``settings.autoscale``: ``metric``, ``out_above`` and ``in_below``.
     """
     least, most = scaling.min_instances, scaling.max_instances
     if most <= least:
         return None
+    by = {**_LOAD, **load}
     rules = [
-        _rule(resource_id, "GreaterThan", _BUSY_PERCENT, "Increase"),
-        _rule(resource_id, "LessThan", _IDLE_PERCENT, "Decrease"),
+        _rule(resource_id, by["metric"], "GreaterThan", by["out_above"], "Increase"),
+        _rule(resource_id, by["metric"], "LessThan", by["in_below"], "Decrease"),
     ]
     capacity = {"minimum": str(least), "maximum": str(most), "default": str(least)}
     return {
@@ -59,10 +61,10 @@ def bounds_of(setting: Mapping[str, Any] | None) -> tuple[int, int] | None:
     return int(capacity["minimum"]), int(capacity["maximum"])
 
 
-def _rule(resource_id: str, operator: str, percent: int, direction: str) -> dict[str, Any]:
+def _rule(resource_id: str, metric: str, operator: str, percent: int, direction: str) -> dict[str, Any]:
     return {
         "metricTrigger": {
-            "metricName": _METRIC,
+            "metricName": metric,
             "metricResourceUri": resource_id,
             "timeGrain": "PT1M",
             "statistic": "Average",

@@ -165,6 +165,7 @@ def _variant(rollout: Rollout, variant: Variant, descriptor: DeploymentDescripto
             descriptor.region,
             tags_of(rollout, descriptor),
             rollout.scaling,
+            descriptor.settings.get("autoscale", {}),
         ),
     }
 
