@@ -339,6 +339,19 @@ def test_nothing_is_applied_without_the_name(place: Place) -> None:
     change_settings(place, "night@hospital.example", "alarms@hospital.example")
 
 
+def open_by_hand(place: Place) -> None:
+    """Give a role of the deployment every right, in both ways, and its network a way to the internet."""
+    iam, ec2, role = place.client("iam"), place.client("ec2"), "aws-example-training"
+    iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=json.dumps(everything))
+    named = [{"Name": "tag:Name", "Values": ["aws-example"]}]
+    (routes,) = ec2.describe_route_tables(Filters=named)["RouteTables"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=routes["VpcId"])
+    ec2.create_route(RouteTableId=routes["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
 def test_a_change_by_hand_is_found(place: Place) -> None:
     before = state_versions(place)
     assert place.run("drift").returncode == 0
@@ -348,9 +361,18 @@ def test_a_change_by_hand_is_found(place: Place) -> None:
     )
     alarms = place.client("sns").list_subscriptions()["Subscriptions"]
     place.client("sns").unsubscribe(SubscriptionArn=alarms[0]["SubscriptionArn"])
+    open_by_hand(place)
     found = place.run("drift", "--json")
     assert found.returncode == 6, found.stderr
-    gone, changed = json.loads(found.stdout.split('{"error"')[0])
+    assert "Beyond this look: " in found.stderr
+    gone, *added, changed = json.loads(found.stdout.split('{"error"')[0])
+    assert [each["address"].partition(".")[0] for each in added] == [
+        "aws_iam_role_policies_exclusive",
+        "aws_iam_role_policy_attachments_exclusive",
+        "aws_route_table",
+    ]
+    news = [argument["new"] for each in added for argument in each["arguments"]]
+    assert news[:3] == ["everything", "arn:aws:iam::aws:policy/AdministratorAccess", "0.0.0.0/0"]
     assert (gone["action"], gone["address"].partition(".")[0]) == ("gone", "aws_sns_topic_subscription")
     assert changed["action"] == "changed by hand"
     assert "aws_s3_bucket_versioning.storage_data_" in changed["address"]
@@ -363,6 +385,9 @@ def test_a_change_by_hand_is_found(place: Place) -> None:
     put_back = place.run("deploy", "--auto-approve")
     assert put_back.returncode == 0, put_back.stderr
     assert "A second plan is empty." in put_back.stderr
+    assert place.client("iam").list_role_policies(RoleName="aws-example-training")["PolicyNames"] == []
+    attached = place.client("iam").list_attached_role_policies(RoleName="aws-example-training")
+    assert [each["PolicyName"] for each in attached["AttachedPolicies"]] == ["aws-example-training"]
 
 
 def test_a_locked_state_names_who_holds_it(place: Place) -> None:
