@@ -161,6 +161,17 @@ def test_each_role_and_group_holds_what_the_stack_gives_it_and_nothing_else(stac
         assert kept(*keeps) == everyone | given(*gives), keeps
 
 
+def test_the_deploying_workflow_may_take_away_what_was_added_by_hand(stack: Document) -> None:
+    allowed = {
+        action
+        for path, statement in statements(stack)
+        if path == "identity/ci-deploy-policy" and statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+    needed = {"iam:DetachRolePolicy", "iam:DeleteRolePolicy", "ec2:RevokeSecurityGroup*", "ec2:DeleteRoute"}
+    assert needed <= allowed
+
+
 def test_who_reads_patient_data(stack: Document) -> None:
     """Objects of the data bucket: training, the pipeline, replication. Nobody else by a policy of ours."""
     readers = {

@@ -205,6 +205,7 @@ _CHANGE_NETWORK = (
     "ec2:ModifySubnetAttribute",
     "ec2:AssociateRouteTable",
     "ec2:DisassociateRouteTable",
+    "ec2:DeleteRoute",
     "ec2:AuthorizeSecurityGroup*",
     "ec2:RevokeSecurityGroup*",
 )
