@@ -37,14 +37,13 @@ def _translate(error: BaseException) -> IsocenterError:
     import os
     import traceback
 
-    from isocenter.home import home_path
-
     if os.environ.get("ISOCENTER_TRACEBACK"):
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.errno in _FULL:
+        where = f" at {error.filename}" if error.filename else ""
         return EnvironmentFaultError(
-            f"The disk that holds {error.filename or home_path()} is full; nothing half-written was kept.",
-            hint="Free some space or set ISOCENTER_HOME elsewhere, then run the same command again.",
+            f"The disk is full{where}; nothing half-written was kept.",
+            hint="`df -h` tells which one: free some space there, then run the same command again.",
         )
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{last.filename.rsplit('/', 1)[-1]}:{last.lineno}"
