@@ -214,6 +214,23 @@ def test_the_pipeline_role_may_do_what_a_rollout_does(stack: Document, action: s
         assert any("*" in _listed(statement["Resource"]) for statement in found)
 
 
+def test_a_machine_whose_disks_are_its_own_needs_no_key_and_every_other_ours(stack: Document) -> None:
+    """SageMaker refuses a VolumeKmsKeyId for the first: a rule that wants one there forbids all GPUs."""
+    denied = {
+        s["Sid"]: s["Condition"]
+        for p, s in statements(stack)
+        if p == "identity/pipeline-policy" and s["Effect"] == "Deny"
+    }
+    key, types = "sagemaker:VolumeKmsKey", "sagemaker:InstanceTypes"
+    assert denied["OnlyOurKeyForVolumes"]["Null"] == {key: "false"}
+    assert "aws_kms_key" in denied["OnlyOurKeyForVolumes"]["StringNotEquals"][key]
+    without = denied["OnlyWithKeyForVolumes"]
+    assert without["Null"] == {key: "true"}
+    free = without["ForAnyValue:StringNotEquals"][types]
+    assert {"ml.g5.2xlarge", "ml.g6.2xlarge", "ml.p4d.24xlarge", "ml.p5.48xlarge"} <= set(free)
+    assert not {"ml.m7i.2xlarge", "ml.m7i.8xlarge"} & set(free)
+
+
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from isocenter.clouds.offer import cloud_offer
 from isocenter_infra.aws.names import AwsNames
 from isocenter_infra.aws.policy_document import Statement
 
@@ -164,8 +165,35 @@ def isolation(data_key: str, subnets: Sequence[str]) -> tuple[Statement, ...]:
         _unless("OnlyWithNetwork", models, "VpcSubnets", {"Null": "true"}),
         _unless("OnlyIsolated", models, "NetworkIsolation", never),
         _unless("OnlyEncryptedTraffic", jobs, "InterContainerTrafficEncryption", never),
-        _unless("OnlyOurKeyForVolumes", [*batches, "sagemaker:CreateEndpointConfig"], "VolumeKmsKey", ours),
+        *_volumes([*batches, "sagemaker:CreateEndpointConfig"], data_key),
         _unless("OnlyOurKeyForOutput", batches, "OutputKmsKey", ours),
+    )
+
+
+def _volumes(actions: Sequence[str], data_key: str) -> tuple[Statement, ...]:
+    """No volume under another key, and none without ours where SageMaker takes one.
+
+    It refuses a key for machines whose disks are their own, which their hardware encrypts: all with GPUs.
+    Source: CreateTrainingJob, ResourceConfig.VolumeKmsKeyId.
+    """
+    key, types = "sagemaker:VolumeKmsKey", "sagemaker:InstanceTypes"
+    machines = [machine for offer in cloud_offer("aws").gpu.values() for machine in offer.machines]
+    own_disks = sorted(machine.managed for machine in machines if machine.local_storage)
+    return (
+        Statement(
+            "OnlyOurKeyForVolumes",
+            actions,
+            ["*"],
+            effect="Deny",
+            condition={"Null": {key: "false"}, "StringNotEquals": {key: data_key}},
+        ),
+        Statement(
+            "OnlyWithKeyForVolumes",
+            actions,
+            ["*"],
+            effect="Deny",
+            condition={"Null": {key: "true"}, "ForAnyValue:StringNotEquals": {types: own_disks}},
+        ),
     )
 
 

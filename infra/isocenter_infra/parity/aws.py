@@ -366,6 +366,7 @@ _COMPUTE = (
             "OnlyIsolated",
             "OnlyEncryptedTraffic",
             "OnlyOurKeyForVolumes",
+            "OnlyWithKeyForVolumes",
             "OnlyOurKeyForOutput",
         )
     ),
