@@ -97,8 +97,8 @@ def test_what_a_run_may_cost_is_said_when_it_is_submitted_and_later(
 ) -> None:
     store, done = trained
     for step in ("train", "evaluate"):
-        (line,) = [line for line in done.stderr.splitlines() if line.startswith(f"{step}: run ")]
-        assert "on n2-standard-8 (32 GiB), 0.45 USD an hour (list price on demand)" in line
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith(step) and " USD " in line]
+        assert "n2-standard-8 (32 GiB), 0.45 USD an hour (list price on demand)" in line
         assert "at most 10.76 USD in 24 h" in line
     train = newest(store)
     assert train["estimated_cost"]["usd_at_most"] == 10.76
