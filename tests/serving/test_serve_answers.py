@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,5 +217,10 @@ def test_the_log_counts_images_without_a_decision(program: Program, files: list[
     dataset.save_as(lateral)
     answer = program.predict(lateral.getvalue())
     assert answer.json()["decision"] == "abstained"
-    (line,) = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]
+    found: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 20
+    while not found and time.monotonic() < deadline:  # the line is written when the answer has gone out
+        time.sleep(0.05)
+        found = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]
+    (line,) = found
     assert line["abstained"] == 1
