@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,8 +125,9 @@ class ArtifactStore:
     def _remove_abandoned(self) -> None:
         """Remove what processes that were killed while they published have left, after a day."""
         for folder in self._root.glob("sha256/??/.tmp-*"):
-            if time.time() - folder.lstat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # its process has just published it
+                if time.time() - folder.lstat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_file(place: Path) -> Path:
