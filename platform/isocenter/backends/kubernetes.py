@@ -33,10 +33,10 @@ from isocenter.errors import (
     InputError,
     IsocenterError,
     JobFailedError,
-    TransientFaultError,
 )
 from isocenter.home import Home
 from isocenter.targets.file_system import target_files
+from isocenter.targets.storage_faults import storage_fault
 
 _SUBMISSION_ANNOTATION = "isocenter/submission"
 _NAMESPACE = "isocenter"
@@ -307,10 +307,7 @@ class KubernetesBackend:
         except EnvironmentFaultError:
             raise
         except Exception as error:  # each file system has errors of its own
-            raise TransientFaultError(
-                f"The storage of {self._descriptor.name} can't be reached: {type(error).__name__}.",
-                hint="isocenter target check looks at it; the same command again continues.",
-            ) from error
+            raise storage_fault(error, self._descriptor.name, uri.partition("://")[0]) from error
 
 
 def _remove(uri: str, files: Any) -> None:

@@ -267,15 +267,14 @@ class VertexBackend:
 
     def _artifact(self, run: RunId, kind: str) -> Artifact | None:
         from isocenter.targets.file_system import target_files
+        from isocenter.targets.storage_faults import storage_fault
 
         uri = run_uri(self._descriptor, run, kind)
         files = target_files(self._descriptor, uri)
         try:
             sizes = [int(found["size"]) for found in files.find(uri, detail=True).values()]
         except Exception as error:  # each file system has errors of its own
-            raise TransientFaultError(
-                f"The storage of {self._target} can't be reached: {type(error).__name__}."
-            ) from error
+            raise storage_fault(error, self._target, "gs") from error
         return Artifact(kind, "", MediaType.FILES, uri, sum(sizes)) if sizes else None
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from isocenter.errors import EnvironmentFaultError, InputError, IntegrityError, TransientFaultError
+from isocenter.errors import EnvironmentFaultError, InputError, IntegrityError
 from isocenter.pipelines.staging import unpack
 from isocenter.targets.file_system import EXTRAS
+from isocenter.targets.storage_faults import storage_fault
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -35,7 +36,7 @@ def files_of(place: str, folder: Path) -> Path:
     Raises:
         InputError: nothing is there.
         IntegrityError: an archive that can't be trusted.
-        TransientFaultError: the storage can't be reached.
+        IsocenterError: the storage can't be reached, or denies it (:func:`storage_fault`).
     """
     here = Path(place)
     if "://" in place:
@@ -60,7 +61,7 @@ def put_files(source: Path, place: str, last: str) -> None:
         last: the file that is written last: where it is, the others are.
 
     Raises:
-        TransientFaultError: the storage can't be reached.
+        IsocenterError: the storage can't be reached, or denies it (:func:`storage_fault`).
     """
     names = [path.relative_to(source) for path in sorted(source.rglob("*")) if path.is_file()]
     names.sort(key=lambda name: name.as_posix() == last)
@@ -75,7 +76,7 @@ def put_files(source: Path, place: str, last: str) -> None:
         for name in names:
             files.put_file(str(source / name), f"{root}/{name.as_posix()}")
     except Exception as error:  # each file system has errors of its own
-        raise _unreachable(place, error) from error
+        raise storage_fault(error, place, place.partition("://")[0]) from error
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
@@ -94,7 +95,7 @@ def _fetch(place: str, target: Path) -> None:
             return
         found = files.find(root)
     except Exception as error:  # each file system has errors of its own
-        raise _unreachable(place, error) from error
+        raise storage_fault(error, place, place.partition("://")[0]) from error
     for path in found:
         name = PurePosixPath(path.removeprefix(root).lstrip("/"))
         if ".." in name.parts:
@@ -104,7 +105,7 @@ def _fetch(place: str, target: Path) -> None:
         try:
             files.get_file(path, str(here))
         except Exception as error:  # each file system has errors of its own
-            raise _unreachable(place, error) from error
+            raise storage_fault(error, place, place.partition("://")[0]) from error
 
 
 def _open(place: str) -> "tuple[AbstractFileSystem, str]":
@@ -120,7 +121,3 @@ def _open(place: str) -> "tuple[AbstractFileSystem, str]":
     except ValueError as error:
         raise InputError(f"{place} is no place for files: {error}.") from error
     return files, root.rstrip("/")
-
-
-def _unreachable(place: str, error: Exception) -> TransientFaultError:
-    return TransientFaultError(f"The storage of {place} can't be reached: {type(error).__name__}.")

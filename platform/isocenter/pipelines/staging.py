@@ -17,12 +17,13 @@ from isocenter.audit.actor import current_actor
 from isocenter.domain.artifact import Artifact
 from isocenter.domain.audit_event import AuditEvent, Outcome
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import IntegrityError, IsocenterError, PolicyError, TransientFaultError
+from isocenter.errors import IntegrityError, IsocenterError, PolicyError
 from isocenter.home import Home
 from isocenter.storage.local_faults import local_fault
 from isocenter.targets.credentials import refuse_without_credentials
 from isocenter.targets.file_system import target_files
 from isocenter.targets.quick_look import is_surely_there
+from isocenter.targets.storage_faults import storage_fault
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -84,7 +85,7 @@ def missing(staged: StagedJob, descriptor: "DeploymentDescriptor") -> Mapping[st
     """Those sources of ``staged`` that its target has not got yet.
 
     Raises:
-        TransientFaultError: the target's storage can't be reached.
+        IsocenterError: the target's storage can't be reached, or denies it (:func:`storage_fault`).
     """
     return {uri: path for uri, path in staged.sources.items() if not _is_there(uri, descriptor)}
 
@@ -96,7 +97,7 @@ def upload(sources: Mapping[str, Path], descriptor: "DeploymentDescriptor", trai
     trail says what is about to leave, and how that ended: what can't be recorded doesn't leave.
 
     Raises:
-        TransientFaultError: the target's storage can't be reached.
+        IsocenterError: the target's storage can't be reached, or denies it (:func:`storage_fault`).
     """
     for uri, source in sources.items():
         _upload(source, uri, descriptor, trail)
@@ -114,7 +115,8 @@ def upload_artifact(
         limit_s: look, and copy, so long at most; None: as long as it takes.
 
     Raises:
-        TransientFaultError: the target's storage can't be reached, or not in that time.
+        IsocenterError: the target's storage can't be reached, not in that time, or denies it
+            (:func:`storage_fault`).
     """
     uri = f"{descriptor.buckets['models']}/artifacts/{folder.name}"
     if not _is_there(uri, descriptor, limit_s):
@@ -199,7 +201,7 @@ def fetch(artifact: Artifact, folder: Path, descriptor: "DeploymentDescriptor | 
 
     Raises:
         IntegrityError: an archive that reaches outside of its folder, or is larger than any model.
-        TransientFaultError: the target's storage can't be reached.
+        IsocenterError: the target's storage can't be reached, or denies it (:func:`storage_fault`).
         EnvironmentFaultError: the disk here is full, or ``folder`` can't be written.
     """
     if descriptor is None:
@@ -248,7 +250,7 @@ def unpack(packed: Path, target: Path) -> None:
 
 @contextmanager
 def _explained(descriptor: "DeploymentDescriptor", here: Path | None = None) -> Iterator[None]:
-    """Storage faults as ours: they may pass, and the same command continues.
+    """Storage faults as ours; those that may pass are transient, and the same command continues.
 
     Args:
         descriptor: of the target whose storage is asked.
@@ -261,9 +263,5 @@ def _explained(descriptor: "DeploymentDescriptor", here: Path | None = None) -> 
     except Exception as error:  # each file system has errors of its own
         if here is not None and (fault := local_fault(error, here)) is not None:
             raise fault from error
-        slow = isinstance(error, TimeoutError)
-        said = "didn't answer in time" if slow else f"can't be reached: {type(error).__name__}"
-        raise TransientFaultError(
-            f"The storage of {descriptor.name} {said}.",
-            hint="isocenter target check looks at it; the same command again continues.",
-        ) from error
+        scheme = descriptor.buckets["data"].partition("://")[0]
+        raise storage_fault(error, descriptor.name, scheme) from error
