@@ -17,7 +17,7 @@ from emulated import emulator
 from isocenter.backends import load_backend
 from isocenter.domain.run import JobState, new_run_id
 from isocenter.domain.training_job import TrainingJob
-from isocenter.errors import EnvironmentFaultError, JobFailedError, TransientFaultError
+from isocenter.errors import EnvironmentFaultError, JobFailedError, NotFoundError, TransientFaultError
 from isocenter.home import Home
 from isocenter.pipelines.job import JobLauncher
 from isocenter.pipelines.observer import Silent
@@ -116,7 +116,7 @@ def test_an_upload_that_breaks_off_is_in_the_trail(
     folder.mkdir()
     (folder / "dataset.json").write_text("{}")
     gone = emulated.model_copy(update={"buckets": {**emulated.buckets, "data": "s3://nobodys-bucket"}})
-    with pytest.raises(EnvironmentFaultError):
+    with pytest.raises(NotFoundError, match="no such bucket"):
         launcher(gone).finish("train", replace(job, inputs={"dataset": str(folder)}), new_run_id(), KEY)
     (run,) = records.runs.list()
     assert run.state is JobState.FAILED

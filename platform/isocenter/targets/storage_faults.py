@@ -70,7 +70,7 @@ def _answer(error: BaseException) -> tuple[int | None, str]:
             status = status or answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = code or str(answer.get("Error", {}).get("Code", ""))
         numbers = (getattr(each, name, None) for name in ("status_code", "code"))  # azure-core, gcsfs
-        status = status or next((int(n) for n in numbers if str(n).isdecimal()), None)
+        status = status or next((int(n) for n in map(str, numbers) if n.isdecimal()), None)
         name = getattr(each, "error_code", None)
         code = code or str(getattr(name, "value", name) or "")
         status = status or _implied(each)
