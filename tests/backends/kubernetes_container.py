@@ -46,7 +46,8 @@ def send(folder: Path, uri: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: None)  # the program has it as well
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))  # the program has it as well
     environment = dict(os.environ)
     folders = {place: Path(tempfile.mkdtemp()) for place in PLACES}
     for place, folder in folders.items():
@@ -57,9 +58,10 @@ def main() -> int:
             environment[name] = tempfile.mkdtemp()
             fetch(value, Path(environment[name]))
     with tempfile.TemporaryFile() as said:
-        code = subprocess.run(
-            [sys.executable, "-c", sys.argv[1]], env=environment, stderr=said, check=False
-        ).returncode
+        program = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env=environment, stderr=said)
+        if told:  # before there was a program
+            program.send_signal(signal.SIGTERM)
+        code = program.wait()
         said.seek(0)
         words = said.read().decode()
     sys.stderr.write(words)
