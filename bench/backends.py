@@ -10,6 +10,7 @@ create the same job. Both are whole processes; the container's program writes do
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulators are ended
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         os.environ |= {"ISOCENTER_HOME": f"{folder}/store", "ISOCENTER_DEPLOYMENTS": f"{folder}/deployments"}

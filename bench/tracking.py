@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulators are ended
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         os.environ |= {"ISOCENTER_HOME": f"{name}/store", "ISOCENTER_DEPLOYMENTS": f"{name}/deployments"}
         rows = [measure(cloud, options.runs, options.rounds, stack.callback) for cloud in options.clouds]

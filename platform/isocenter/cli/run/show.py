@@ -103,7 +103,6 @@ def _asked(body: dict[str, Any]) -> list[tuple[str, object]]:
         ("nodes", compute.get("nodes")),
         ("spot", "yes" if compute.get("spot") else "no"),
         ("max_runtime", _limit(compute.get("max_runtime_s"), body["backend"])),
-        ("image", body["image"] or "none: the program installed here"),
         ("request", body["submission_digest"]),
         ("dataset", body["dataset"]),
     ]
