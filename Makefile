@@ -75,7 +75,8 @@ BINDINGS = $(if $(filter-out local,$(CLOUD)),$(VENV)/.installed-infra-$(CLOUD)) 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
-	@echo "  make setup EXTRAS=aws,postgresql  adds parts of the platform: aws, azure, gcp, kubernetes, postgresql"
+	@echo "  make setup EXTRAS=aws,postgresql  adds parts of the platform: aws, azure, gcp, kubernetes, postgresql,"
+	@echo "                                    aws-emulator, gcp-emulator, kubernetes-emulator (azure brings its own)"
 	@echo "  make demo DATA=DIR LABELS=FILE    runs the main job on your own DICOM files"
 	@echo "  make train TARGET=gcp-dev DATA=DIR ARGS='--gpu l4'  trains on a deployment"
 	@echo "  make demo TARGET=gcp-emulated     runs its jobs through a cloud's SDK, against an emulator"

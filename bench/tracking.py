@@ -48,16 +48,16 @@ def memory_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def emulate(cloud: str, *words: str) -> str:
+def emulate(cloud: str, *words: str, check: bool = True) -> str:
     command = [*CLI, "emulate", cloud, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
 
 def measure(cloud: str, runs: int, rounds: int, ending: Callable[[Callable[[], object]], object]) -> Row:
     said = json.loads(
         emulate(cloud, "--detach", "--json", "--program=sh", "--program=-c", "--program=exec sleep 900")
     )
-    ending(lambda: emulate(cloud, "--stop"))
+    ending(lambda: emulate(cloud, "--stop", check=False))
     home = open_home()
     target = find_target(home, said["target"])
     backend = load_backend(target.backend, home, target.settings)

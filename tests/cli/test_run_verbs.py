@@ -93,6 +93,8 @@ def test_cancel_waits_and_is_audited(running: RunId, isocenter_cli: Cli) -> None
     cancelled = json.loads(isocenter_cli("run", "cancel", running, "--json").stdout)
     assert cancelled == {"id": running, "state": "cancelled", "had_ended": False}
     assert follower.communicate(timeout=20)[0] == "up\nready\n"
+    resumed = isocenter_cli("run", "resume", running)
+    assert (resumed.returncode, "was cancelled" in resumed.stderr) == (5, True)
     again = isocenter_cli("run", "cancel", running)
     assert again.returncode == 0
     assert "had ended before: cancelled" in again.stdout

@@ -82,3 +82,17 @@ def test_wrong_descriptor(home: Home, isocenter_cli: Cli, text: str, words: str)
     done = isocenter_cli("target", "list")
     assert done.returncode == 3
     assert words in done.stderr
+
+
+def test_a_wrong_descriptor_hides_no_other(home: Home, isocenter_cli: Cli) -> None:
+    (home.root / "deployments").mkdir()
+    (home.root / "deployments" / "a.json").write_text("{")
+    (home.root / "deployments" / "b.json").write_text(json.dumps(DESCRIPTOR))
+    done = isocenter_cli("target", "list", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert "a.json" in json.dumps(told)
+    assert DESCRIPTOR["name"] in json.dumps(told)
+    shown = isocenter_cli("target", "list")
+    assert DESCRIPTOR["name"] in shown.stdout
+    assert "a.json" in shown.stderr

@@ -80,6 +80,7 @@ class LocalBackend:
     def plan(self, job: TrainingJob, run: RunId) -> Submission:
         """Arguments, environment and directories of the process or container that would run ``job``."""
         refuse_unsupported(job, self.name, self.capabilities)
+        _refuse_missing_gpus(job)
         directory = self._runs / run
         directories = {kind: str(directory / kind) for kind in ("model", "output", "checkpoints")}
         request = {
@@ -203,6 +204,16 @@ def _process(
     """What is particular to a job in this Python environment."""
     environment = contract_environment(job, run, directories)
     return {"argv": [*entry_point, *job.command], "environment": environment}
+
+
+def _refuse_missing_gpus(job: TrainingJob) -> None:
+    """A job that was to have a GPU, trained without one, would be kept as one that had it."""
+    there = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if job.compute.gpu_count > there:
+        raise InputError(
+            f"The job {job.name!r} asks for {job.compute.gpu_count} GPU; this machine has {there or 'none'}.",
+            hint="Ask without, or on a target that has them: isocenter target list.",
+        )
 
 
 def _container(job: TrainingJob, run: RunId) -> dict[str, Any]:

@@ -19,7 +19,10 @@ def choose_machine(descriptor: DeploymentDescriptor, compute: Compute) -> Machin
         own = descriptor.settings.get("cpu_machine")
         return (offer.named(own) or Machine(gpus=0, managed=own, node="")) if own else offer.cpu[0]
     assert compute.gpu is not None  # noqa: S101 - a count comes with a size
-    machines = offer.machines(compute.gpu)
+    try:
+        machines = offer.machines(compute.gpu)
+    except InputError as error:
+        raise InputError(error.message, hint=f"{error.hint} {_offered(descriptor)}") from error
     found = [each for each in descriptor.gpu if (each.size, each.per_node) == _wanted(compute)]
     if not found:
         if compute.gpu_count not in {machine.gpus for machine in machines}:
@@ -39,11 +42,15 @@ def _not_sold(
 ) -> InputError:
     sold = sorted({machine.gpus for machine in machines}, key=lambda count: abs(count - compute.gpu_count))
     near = ", ".join(f"{compute.gpu} x {count}" for count in sold[:3])
-    offered = ", ".join(f"{each.size} x {each.per_node}" for each in descriptor.gpu) or "no GPU"
     return InputError(
         f"{title} sells no machine with {compute.gpu} x {compute.gpu_count}.",
-        hint=f"Nearest that it sells: {near}. The target {descriptor.name} offers: {offered}.",
+        hint=f"Nearest that it sells: {near}. {_offered(descriptor)}",
     )
+
+
+def _offered(descriptor: DeploymentDescriptor) -> str:
+    offered = ", ".join(f"{each.size} x {each.per_node}" for each in descriptor.gpu) or "no GPU"
+    return f"The target {descriptor.name} offers: {offered}."
 
 
 def _not_on_offer(descriptor: DeploymentDescriptor, compute: Compute) -> InputError:

@@ -25,16 +25,14 @@ def deployments_folder(home: Home) -> Path:
     return here if here.is_dir() else home.root / "deployments"
 
 
-def list_targets(home: Home) -> tuple[Target, ...]:
-    """All targets, ``local`` first, the others by name.
+def list_targets(home: Home) -> tuple[tuple[Target, ...], tuple[InputError, ...]]:
+    """All targets, ``local`` first, the others by name; and what is wrong with descriptors that aren't any.
 
     Raises:
-        InputError: a descriptor is wrong, or two have the same name.
+        InputError: two have the same name.
     """
     found, wrong = _read_targets(deployments_folder(home))
-    if wrong:
-        raise next(iter(wrong.values()))
-    return (LOCAL, *found)
+    return (LOCAL, *found), tuple(wrong.values())
 
 
 def find_target(home: Home, name: str) -> Target:

@@ -14,6 +14,10 @@ from isocenter.errors import (
 )
 from isocenter.targets.credentials import AWS_HINT, AZURE_HINT, GOOGLE_HINT
 
+# By the SDKs' chains; a file system that is made first and asked later meets them late.
+_NONE_FOUND = frozenset(
+    ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "CredentialUnavailableError")
+)
 _CHECK = "isocenter target check looks at it"
 _SIGN_IN = {"s3": AWS_HINT, "gs": GOOGLE_HINT, "abfs": AZURE_HINT, "abfss": AZURE_HINT}
 # 403 too, but about who asks, not about what they may do.
@@ -40,6 +44,11 @@ def storage_fault(error: Exception, place: str, scheme: str = "") -> IsocenterEr
         PolicyError where the caller may not do that, EnvironmentFaultError where the credentials aren't
         accepted, NotFoundError where the bucket or file isn't there; else TransientFaultError: it may pass.
     """
+    if any(type(each).__name__ in _NONE_FOUND for each in _causes(error)):
+        return EnvironmentFaultError(
+            f"There are no credentials for the storage of {place}.",
+            hint=f"Sign in: {_SIGN_IN.get(scheme, 'see your storage.')}",
+        )
     status, code = _answer(error)
     told = f" ({code})" if code else ""
     if status == 401 or code in _UNKNOWN_CALLER:

@@ -38,16 +38,22 @@ def open_pipeline(
 def try_plan_here(pipeline: "TrainingPipeline", place: "Target") -> None:
     """Find out what is wrong with the plan here, where its job would run on ``place``, a rented machine.
 
+    Of this machine only whether it has what the job asks for: its job tells of the plan as early.
+
     Raises:
-        InputError: the plan can't be trained.
+        InputError: the plan can't be trained, or not with that.
     """
     import click
 
+    from isocenter.domain.run import new_run_id
+    from isocenter.domain.training_job import TrainingJob
     from isocenter.pipelines.plan_trial import try_plan
 
-    if place.descriptor is None:
-        return  # the job itself tells as early
     request = pipeline.request
+    if place.descriptor is None:
+        job = TrainingJob("train", ("train",), image=request.image, compute=request.compute)
+        pipeline.launcher.plan(job, new_run_id())
+        return
     if why := try_plan(request.plan, request.compute, pipeline.records.cache):
         click.echo(f"Note: the plan was not tried before its job begins. {why}", err=True)
 

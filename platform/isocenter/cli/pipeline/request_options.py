@@ -55,20 +55,17 @@ _OPTIONS = (
         show_default=True,
         help="How the decision threshold is chosen: youden, sensitivity>=X or specificity>=X.",
     ),
-    click.option("--gpu", default="", metavar="SIZE[xN]", help="GPUs of each machine, e.g. l4 or a100-80x8."),
+    click.option("--gpu", metavar="SIZE[xN]", help="GPUs of each machine, e.g. l4 or a100-80x8."),
     click.option("--nodes", type=click.IntRange(1), default=1, help="Machines that train together."),
     click.option(
         "--spot", is_flag=True, help="Interruptible machines; training resumes from its checkpoint."
     ),
     click.option(
         "--max-runtime",
-        default="",
         metavar="TIME",
         help="Stop a job after this long, 1m to 7d, e.g. 6h.  [default: on a target, a day]",
     ),
-    click.option(
-        "--image", default="", metavar="REF@sha256:...", help="Training image.  [default: the target's]"
-    ),
+    click.option("--image", metavar="REF@sha256:...", help="Training image.  [default: the target's]"),
     click.option("--threads", type=click.IntRange(1), help="CPU threads of the jobs.  [default: all cores]"),
     click.option(
         "--processes", type=click.IntRange(1), help="Processes that read files.  [default: one a core]"
@@ -98,11 +95,11 @@ def build_request(
     threshold_rule: str,
     threads: int | None,
     processes: int | None,
-    gpu: str,
+    gpu: str | None,
     nodes: int,
     spot: bool,
-    max_runtime: str,
-    image: str,
+    max_runtime: str | None,
+    image: str | None,
 ) -> "TrainingRequest":
     """What the options ask for.
 
@@ -134,7 +131,7 @@ def build_request(
         threads=threads,
         processes=processes,
         compute=_compute(gpu, nodes, spot, max_runtime),
-        image=image or None,
+        image=image,
     )
 
 
@@ -155,12 +152,12 @@ def _card(path: Path) -> Mapping[str, Any]:
     return read_card_file(path)
 
 
-def _compute(gpu: str, nodes: int, spot: bool, max_runtime: str) -> "Compute":
+def _compute(gpu: str | None, nodes: int, spot: bool, max_runtime: str | None) -> "Compute":
     from isocenter.domain.compute_words import parse_gpu, parse_max_runtime
     from isocenter.domain.training_job import Compute
 
-    size, count = parse_gpu(gpu) if gpu else (None, 0)
-    seconds = parse_max_runtime(max_runtime) if max_runtime else None
+    size, count = (None, 0) if gpu is None else parse_gpu(gpu)
+    seconds = None if max_runtime is None else parse_max_runtime(max_runtime)
     return Compute(gpu=size, gpu_count=count, nodes=nodes, spot=spot, max_runtime_s=seconds)
 
 

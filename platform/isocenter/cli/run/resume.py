@@ -45,3 +45,5 @@ def command(run: str, as_json: bool) -> None:
         click.echo(f"Run {record.id}: {status.state}.")
     if status.state.value == "failed":
         raise JobFailedError(f"Run {record.id} failed. {status.reason or 'It gave no reason.'}")
+    if status.state.value == "cancelled":
+        raise JobFailedError(f"Run {record.id} was cancelled.")

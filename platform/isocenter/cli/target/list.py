@@ -1,5 +1,7 @@
 """``isocenter target list``: the places to train and serve that this store knows."""
 
+from typing import Any
+
 import click
 
 from isocenter.cli.output import json_option, print_json, print_table
@@ -21,6 +23,7 @@ def command(as_json: bool) -> None:
     from isocenter.targets import list_targets
 
     installed = available_backends()
+    targets, wrong = list_targets(open_home())
     rows = [
         {
             "name": target.name,
@@ -32,11 +35,18 @@ def command(as_json: bool) -> None:
             "installed": target.backend in installed,
             "install": "" if target.backend in installed else install_hint(target.backend),
         }
-        for target in list_targets(open_home())
+        for target in targets
     ]
-    if as_json:
+    if as_json and not wrong:
         print_json(rows)
-        return
+    elif not as_json:
+        _print(rows)
+    for error in wrong:  # the first: a broken file hides no other target, and is no success
+        error.facts = {"targets": rows}
+        raise error
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     columns = ("target", "backend", "provider", "region", "residency", "from", "usable here")
     print_table(
         "Targets",
