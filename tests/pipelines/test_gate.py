@@ -141,3 +141,11 @@ def test_wrong_acceptance_file(tmp_path: Path, text: str, message: str) -> None:
 def test_no_acceptance_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no acceptance file"):
         load_acceptance(tmp_path / "none.yaml")
+
+
+def test_a_narrow_miss_is_not_shown_as_none() -> None:
+    rules = acceptance({"metric": "brier", "max": 0.25})
+    with pytest.raises(GateFailedError, match="is 0.250041, misses by 0.000041"):
+        refuse_unless_passed(
+            apply_gate(evaluation(brier=Estimate(value=0.250041)), rules), report=Path("/r/report.html")
+        )

@@ -133,4 +133,5 @@ def _name(rule: Rule, value: str | None = None) -> str:
 def _describe(check: Check) -> str:
     if check.value is None or check.margin is None:
         return f"{check.rule}: {check.note}"
-    return f"{check.rule}: is {check.value:.3f}, misses by {-check.margin:.3f}"
+    digits = 3 if -check.margin >= 0.001 else 6  # a miss is never shown as none
+    return f"{check.rule}: is {check.value:.{digits}f}, misses by {-check.margin:.{digits}f}"
