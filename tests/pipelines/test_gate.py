@@ -145,7 +145,7 @@ def test_no_acceptance_file(tmp_path: Path) -> None:
 
 def test_a_narrow_miss_is_not_shown_as_none() -> None:
     rules = acceptance({"metric": "brier", "max": 0.25})
-    with pytest.raises(GateFailedError, match="is 0.250041, misses by 0.000041"):
+    with pytest.raises(GateFailedError, match=r"is 0\.250041, misses by 0\.000041"):
         refuse_unless_passed(
             apply_gate(evaluation(brier=Estimate(value=0.250041)), rules), report=Path("/r/report.html")
         )
