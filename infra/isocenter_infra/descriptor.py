@@ -70,6 +70,7 @@ def _stated(settings: DeploymentSettings) -> dict[str, Any]:
         "environment": settings.environment,
         "labels": settings.labels,
         "gpu": _on_offer(settings),
+        "endpoint_bounds": {each.name: each.model_dump(exclude={"name"}) for each in settings.endpoints},
     }
 
 

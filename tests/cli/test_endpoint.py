@@ -123,6 +123,83 @@ def test_a_dry_run_prints_the_request_and_does_nothing(store: Home, isocenter_cl
     assert {event["action"] for event in events} == {"model.register"}
 
 
+IMAGE = "registry.hospital.example/serving@sha256:" + "ab" * 32
+# Of each cloud what a request needs, and where in it the bounds are.
+CLOUDS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "aws": (
+        {
+            "backend": "sagemaker",
+            "region": "eu-central-1",
+            "buckets": {"models": "s3://prod-models"},
+            "identities": {"serving": "arn:aws:iam::123456789012:role/aws-prod-serving"},
+            "settings": {"images": {"serving": IMAGE}},
+        },
+        ("MinCapacity", "MaxCapacity"),
+    ),
+    "gcp": (
+        {
+            "backend": "vertex",
+            "region": "europe-west4",
+            "buckets": {"models": "gs://prod-models"},
+            "settings": {"project": "hospital", "images": {"serving": IMAGE}},
+        },
+        ("minReplicaCount", "maxReplicaCount"),
+    ),
+    "azure": (
+        {
+            "backend": "azureml",
+            "region": "westeurope",
+            "workspace": "prod",
+            "buckets": {"models": "abfs://models@prodmodels.dfs.core.windows.net"},
+            "settings": {
+                "subscription": "11111111-2222-3333-4444-555555555555",
+                "resource_group": "prod",
+                "datastores": {"models": "isocenter_models"},
+                "identity_ids": {"serving": "/subscriptions/1/resourceGroups/prod/serving"},
+                "images": {"serving": IMAGE},
+            },
+        },
+        ("minimum", "maximum"),
+    ),
+}
+
+
+def found_at(value: Any, name: str) -> list[int]:
+    """What a request says at ``name``, wherever that is."""
+    if isinstance(value, dict):
+        own = [int(value[name])] if name in value else []
+        return own + [each for inner in value.values() for each in found_at(inner, name)]
+    return [each for inner in value for each in found_at(inner, name)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_deployments_settings_bound_an_endpoint(store: Home, isocenter_cli: Cli, cloud: str) -> None:
+    """By default a new endpoint has their bounds, and by no option others."""
+    fields, places = CLOUDS[cloud]
+    bounds = {"chest-xray": {"min_instances": 2, "max_instances": 5}}
+    descriptor = {"name": f"{cloud}-prod", "provider": cloud, **fields, "endpoint_bounds": bounds}
+    (store.root / "deployments" / f"{cloud}-prod.json").write_text(json.dumps(descriptor))
+    command = ("--target", f"{cloud}-prod", "--dry-run", *REASON)
+
+    def asked(*words: str) -> list[set[int]]:
+        done = isocenter_cli("endpoint", "deploy", *words, "cxr:1", *command)
+        assert done.returncode == 0, done.stderr
+        return [set(found_at(json.loads(done.stdout)["request"], place)) for place in places]
+
+    assert asked("chest-xray") == [{2}, {5}]
+    assert asked("chest-xray", "--max-instances", "4") == [{2}, {4}]
+    assert asked("chest-xray", "--min-instances", "3") == [{3}, {5}]
+    assert asked("not-in-the-settings", "--min-instances", "7", "--max-instances", "9") == [{7}, {9}]
+    for option, value, says in (
+        ("--max-instances", "6", "2 to 6 instances"),
+        ("--min-instances", "1", "1 to 5 instances"),
+    ):
+        refused = isocenter_cli("endpoint", "deploy", "chest-xray", "cxr:1", option, value, *command)
+        assert refused.returncode == 3, refused.stderr
+        assert f"would have {says}; the deployment {cloud}-prod allows 2 to 5 instances" in refused.stderr
+        assert "run make deploy" in refused.stderr
+
+
 def test_refusals_have_their_exit_codes(store: Home, isocenter_cli: Cli) -> None:
     at = ("--target", TARGET)
     for arguments, code, says in [

@@ -103,7 +103,8 @@ class TestDocument:
             "Standard_NV36ads_A10_v5",
             "Standard_NC96ads_A100_v4",
         ]
-        assert described.settings["autoscale"]["endpoints"] == {"chest-xray": {"min": 1, "max": 4}}
+        bounds = described.endpoint_bounds["chest-xray"]
+        assert (bounds.min_instances, bounds.max_instances) == (1, 4)
         clusters = resources(document, "azurerm_machine_learning_compute_cluster").values()
         named = {cluster["name"] for cluster in described.settings["clusters"]}
         assert named == {cluster["name"] for cluster in clusters}

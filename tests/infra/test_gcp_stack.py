@@ -112,7 +112,7 @@ class TestDocument:
         assert [gpu.machine for gpu in described.gpu] == ["g2-standard-8", "a2-ultragpu-8g"]
         assert described.registry == "europe-west4-docker.pkg.dev/hospital-imaging-prod/gcp-example"
         assert described.workspace == "projects/hospital-imaging-prod/locations/europe-west4"
-        assert set(described.settings["deployment_pools"]) == {"chest-xray"}
+        assert set(described.endpoint_bounds) == {"chest-xray"}
 
     def test_labels_are_those_of_the_settings(self, document: Document, settings: DeploymentSettings) -> None:
         (provider,) = document["provider"]["google"]
@@ -598,10 +598,14 @@ class TestCompute:
             assert account == {"enable_custom_service_account": True}
         assert check_parity("gcp", found) == ()
 
-    def test_endpoints_grow_to_their_limit(self, document: Document) -> None:
-        pool = one(document, "google_vertex_ai_deployment_resource_pool")["dedicated_resources"]
-        assert (pool["min_replica_count"], pool["max_replica_count"]) == (1, 4)
-        assert pool["machine_spec"]["accelerator_type"] == "NVIDIA_L4"
+    def test_endpoints_are_the_platforms_and_an_alarm_names_none(self, document: Document) -> None:
+        """A rollout makes the machines of its deployed models, and Vertex AI the endpoints' numbers."""
+        assert not [kind for kind in document["resource"] if kind.startswith("google_vertex_ai_")]
+        errors = resources(document, "google_monitoring_alert_policy")["serving/errors"]
+        (condition,) = errors["conditions"]
+        asked = condition["condition_threshold"]["filter"]
+        assert "endpoint_id" not in asked
+        assert "prediction/online/error_count" in asked
 
 
 class TestKubernetes:
@@ -655,7 +659,6 @@ class TestKubernetes:
         assert not [
             kind for kind in kinds if re.match(r"google_container_(?!analysis)|helm|google_workbench", kind)
         ]
-        assert "google_vertex_ai_deployment_resource_pool" not in kinds
         assert (
             "secondary_ip_range" not in one(plain, "google_compute_subnetwork")
             or not one(plain, "google_compute_subnetwork")["secondary_ip_range"]

@@ -13,6 +13,8 @@ from isocenter_infra.descriptor import Provisioned
 BY_PLATFORM = (
     "A SageMaker job has its network isolation, traffic encryption and keys in the request: the backend sets"
     " them, and the pipeline role's policy denies a request without.",
+    "Endpoints and their variants are made by the backend, which registers each variant with Application Auto"
+    " Scaling, within endpoint_bounds: Terraform can scale nothing that isn't there yet.",
     "Values of the secrets site-secret and audit-signing-key are put in by the platform, never by Terraform.",
     "An image's signature is checked against the signing profile before a job or endpoint is made from it:"
     " SageMaker admits images without looking.",

@@ -122,16 +122,21 @@ def pipeline(names: AwsNames, data_key: str, subnets: Sequence[str]) -> tuple[St
 
 
 def _endpoints(names: AwsNames) -> tuple[Statement, ...]:
-    """What a rollout needs beyond SageMaker's own calls."""
+    """What a rollout needs beyond SageMaker's own calls.
+
+    Application Auto Scaling makes the alarms of its policies as whoever calls it. What is scaled has an id of
+    AWS's making: only its kind can be told. Source: Application Auto Scaling, identity-based policy examples.
+    """
     scaling = "sagemaker.application-autoscaling.amazonaws.com"
     return (
-        # None of these can be restricted to a resource.
+        # They can't be restricted to a resource, or answer without one.
         Statement(
             "Look",
             [
                 *("sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "cloudwatch:GetMetricData"),
                 "application-autoscaling:DescribeScalableTargets",
                 "application-autoscaling:DescribeScalingPolicies",
+                "cloudwatch:DescribeAlarms",
             ],
             ["*"],
         ),
@@ -143,7 +148,18 @@ def _endpoints(names: AwsNames) -> tuple[Statement, ...]:
                 "application-autoscaling:PutScalingPolicy",
             ],
             [names.arn("application-autoscaling", "scalable-target/*")],
-            condition={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+            condition={
+                "StringEquals": {
+                    "application-autoscaling:service-namespace": "sagemaker",
+                    "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+                }
+            },
+        ),
+        Statement(
+            "ScaleByAlarms",
+            ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+            [names.arn("cloudwatch", f"alarm:TargetTracking-endpoint/{names.prefix}-*")],
+            condition={"StringEquals": {"aws:CalledViaLast": "application-autoscaling.amazonaws.com"}},
         ),
         # Made once in an account, at the first endpoint that is scaled.
         Statement(
@@ -221,7 +237,7 @@ def ci_plan(names: AwsNames) -> tuple[Statement, ...]:
 
 _SERVICES = (
     *("cloudtrail", "cloudwatch", "logs", "sns", "guardduty", "config", "access-analyzer", "ecr", "signer"),
-    *("sagemaker", "application-autoscaling", "eks", "backup", "backup-storage", "budgets"),
+    *("sagemaker", "eks", "backup", "backup-storage", "budgets"),
     *("servicequotas", "secretsmanager", "kms"),
 )
 _NETWORK = ("Vpc*", "Subnet*", "RouteTable*", "SecurityGroup*", "FlowLogs*", "Tags", "LaunchTemplate*")

@@ -19,7 +19,7 @@ from isocenter_infra.descriptor import Provisioned
 # What the Azure provider has no resource for.
 BY_PLATFORM = (
     "Online endpoints and their deployments are made by the backend, public access off; it then writes Azure"
-    " Monitor's autoscale setting of each, with the bounds in settings.autoscale.",
+    " Monitor's autoscale setting of each, within endpoint_bounds and by the load in settings.autoscale.",
     "Quota of the machine families in settings.clusters is asked for by a person or by the backend: a new"
     " subscription has none for GPUs.",
     "An image's signature and scan are checked before it is let out of the registry's quarantine; the"

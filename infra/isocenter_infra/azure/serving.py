@@ -1,4 +1,4 @@
-"""What the endpoints need that the platform layer deploys: rights, scaling within bounds, alarms."""
+"""What the endpoints need that the platform layer deploys and scales: rights, and at which load."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from cdktn_provider_azurerm.machine_learning_workspace import MachineLearningWorkspace
 from constructs import Construct
 
-from isocenter.targets.settings import EndpointSettings
 from isocenter_infra.azure.bucket import Bucket
 from isocenter_infra.azure.grant import grant
 from isocenter_infra.azure.identity import Identity
@@ -24,22 +23,19 @@ class ServingArgs:
         identity: that they run as, and that scales them.
         workspace: that they belong to.
         bucket: the workspace's own, which holds their images' configuration.
-        endpoints: that will be deployed.
     """
 
     place: Place
     identity: Identity
     workspace: MachineLearningWorkspace
     bucket: Bucket
-    endpoints: tuple[EndpointSettings, ...]
 
 
 class Serving(Construct):
-    """Rights of the endpoints' identity and of the pipeline that scales them; bounds in ``autoscale``."""
+    """Rights of the endpoints' identity and of the pipeline that scales them, by ``autoscale``."""
 
     def __init__(self, scope: Construct, id_: str, args: ServingArgs) -> None:
         super().__init__(scope, id_)
-        self._endpoints = args.endpoints
         serving, pipeline = (args.identity.users[name] for name in ("serving", "pipeline"))
         grant(self, "metrics", serving, "AzureML Metrics Writer (preview)", args.workspace.id)
         grant(self, "store", serving, "Storage Blob Data Reader", args.bucket.account.id)
@@ -50,13 +46,10 @@ class Serving(Construct):
         """What the platform layer writes into Azure Monitor's autoscale setting of each deployment.
 
         An Azure ML deployment is not Terraform's, and no setting can be made for one that isn't there yet.
+        Bounds are the same for every cloud: the descriptor's ``endpoint_bounds``.
         """
         return {
             "metric": "CpuUtilizationPercentage",
             "out_above": _BUSY_PERCENT,
             "in_below": _IDLE_PERCENT,
-            "endpoints": {
-                endpoint.name: {"min": endpoint.min_instances, "max": endpoint.max_instances}
-                for endpoint in self._endpoints
-            },
         }

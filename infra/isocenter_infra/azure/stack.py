@@ -58,9 +58,7 @@ class AzureStack(TerraformStack):
             self, "compute", ComputeArgs(deployment, names, place, storage, identity, workspace)
         )
         serving = Serving(
-            self,
-            "serving",
-            ServingArgs(place, identity, workspace.workspace, workspace.bucket, settings.endpoints),
+            self, "serving", ServingArgs(place, identity, workspace.workspace, workspace.bucket)
         )
         precious = {
             "keys": keys.vault.vault.id,

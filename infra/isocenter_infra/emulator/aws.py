@@ -9,7 +9,7 @@ from isocenter_infra.emulator.reduction import reduce_document, without_dependen
 
 # The services that the stack's resources call, in the provider's words.
 _SERVICES = (
-    *("accessanalyzer", "appautoscaling", "backup", "budgets", "cloudtrail", "cloudwatch", "cloudwatchlogs"),
+    *("accessanalyzer", "backup", "budgets", "cloudtrail", "cloudwatch", "cloudwatchlogs"),
     *("configservice", "ec2", "ecr", "eks", "guardduty", "iam", "kms", "s3", "s3control", "sagemaker"),
     *("secretsmanager", "servicequotas", "signer", "sns", "ssm", "sts"),
 )

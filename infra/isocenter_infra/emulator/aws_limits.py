@@ -18,8 +18,6 @@ RESOURCES: Mapping[str, str] = {
     "aws_s3_bucket_lifecycle_configuration": "the provider takes a minute to believe moto's answer",
     "aws_s3_account_public_access_block": _MISSING,
     "aws_sagemaker_domain": _MISSING,
-    "aws_appautoscaling_target": _MISSING,
-    "aws_appautoscaling_policy": "its target is left out",
     "aws_servicequotas_service_quota": _MISSING,
     "data.aws_servicequotas_service_quota": _MISSING,
     "aws_eks_addon": _MISSING,

@@ -8,14 +8,13 @@ from isocenter_infra.gcp.keys import Keys
 from isocenter_infra.gcp.names import GcpNames
 from isocenter_infra.gcp.network import Network
 from isocenter_infra.gcp.registry import Registry
-from isocenter_infra.gcp.serving import Serving
 
 # What the Google provider has no resource for, or can't reach from a project.
 BY_PLATFORM = (
     "A Vertex AI job has its network, key, account and GPU in the request: the backend sets them, and"
     " organisation policy refuses a request without our key.",
-    "Models, endpoints and traffic splits are made through Vertex AI's API; its model registry mirrors"
-    " Isocenter's own.",
+    "Models, endpoints and traffic splits are made through Vertex AI's API, which scales each deployed model"
+    " within endpoint_bounds; its model registry mirrors Isocenter's own.",
     "An image's attestation is checked before a Vertex AI job or endpoint is made from it: Binary"
     " Authorization looks at Kubernetes only.",
     "Values of the secrets site-secret and audit-signing-key are put in, and rotated, by the platform, never"
@@ -39,7 +38,6 @@ def provisioned(
     identity: Identity,
     registry: Registry,
     compute: Compute,
-    serving: Serving,
 ) -> Provisioned:
     """The stack's side of the descriptor."""
     return Provisioned(
@@ -67,6 +65,5 @@ def provisioned(
             "models_registry": registry.models_host,
             "attestor": registry.admission.attestor.id,
             "signing_key": registry.admission.key.id,
-            "deployment_pools": {name: pool.id for name, pool in serving.pools.items()},
         },
     )

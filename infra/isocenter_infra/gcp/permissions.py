@@ -64,8 +64,6 @@ PROJECT_ROLES: Mapping[str, Sequence[str]] = {
 
 # Roles of our own, where the predefined ones also read data or allow too much.
 _READS = (
-    "aiplatform.deploymentResourcePools.get",
-    "aiplatform.deploymentResourcePools.list",
     "aiplatform.persistentResources.get",
     "aiplatform.persistentResources.list",
     "iam.roles.get",
@@ -94,9 +92,6 @@ OWN_ROLES: Mapping[str, Sequence[str]] = {
     "ci-plan": _READS,
     "ci-deploy": (
         *_READS,
-        "aiplatform.deploymentResourcePools.create",
-        "aiplatform.deploymentResourcePools.delete",
-        "aiplatform.deploymentResourcePools.update",
         "aiplatform.persistentResources.create",
         "aiplatform.persistentResources.delete",
         "aiplatform.operations.list",
@@ -121,9 +116,6 @@ OWN_ROLES: Mapping[str, Sequence[str]] = {
         "aiplatform.batchPredictionJobs.create",
         "aiplatform.batchPredictionJobs.get",
         "aiplatform.batchPredictionJobs.list",
-        "aiplatform.deploymentResourcePools.get",
-        "aiplatform.deploymentResourcePools.list",
-        "aiplatform.deploymentResourcePools.queryDeployedModels",
         "aiplatform.endpoints.create",
         "aiplatform.endpoints.delete",
         "aiplatform.endpoints.deploy",

@@ -39,7 +39,7 @@ class GcpStack(TerraformStack):
         Secrets(self, "secrets", SecretsArgs(deployment, names, keys, identity))
         registry = Registry(self, "registry", RegistryArgs(deployment, names, keys, identity))
         compute = Compute(self, "compute", ComputeArgs(deployment, names, keys, network, identity))
-        serving = Serving(self, "serving", ServingArgs(deployment, names, audit.contact))
+        Serving(self, "serving", ServingArgs(deployment, names, audit.contact))
         Guard(self, "guard", GuardArgs(deployment, names, storage, audit, identity, deployment.budget))
         if settings.compute.kubernetes:
             Kubernetes(
@@ -48,6 +48,6 @@ class GcpStack(TerraformStack):
         add_descriptor(
             self,
             deployment,
-            provisioned(names, keys, audit, network, identity, registry, compute, serving),
+            provisioned(names, keys, audit, network, identity, registry, compute),
         )
         keep_state(self, deployment)

@@ -1,5 +1,6 @@
 """The settings that make the controls true on AWS."""
 
+import re
 from collections.abc import Sequence
 
 from isocenter_infra.parity.requirement import (
@@ -7,12 +8,14 @@ from isocenter_infra.parity.requirement import (
     Requirement,
     absent,
     at_least,
+    bounded,
     contains,
     equals,
     matches,
     one_of,
     present,
     refers_to,
+    says,
     statement,
 )
 
@@ -26,6 +29,28 @@ _NO_OLD_TLS = statement(
     Effect="Deny", Principal={"AWS": "*"}, Condition={"NumericLessThan": {"s3:TlsVersion": "1.2"}}
 )
 _SSE = "rule.*.apply_server_side_encryption_by_default"
+# The rollouts scale variants of endpoints, and nothing else; the errors of all of them are one alarm's.
+_VARIANTS = {
+    "application-autoscaling:service-namespace": "sagemaker",
+    "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+}
+_SCALING = (
+    statement(
+        Effect="Allow",
+        Action=[
+            f"application-autoscaling:{verb}"
+            for verb in ("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy")
+        ],
+        Condition={"StringEquals": _VARIANTS},
+    ),
+    statement(
+        Effect="Allow",
+        Action=["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+        Condition={"StringEquals": {"aws:CalledViaLast": "application-autoscaling.amazonaws.com"}},
+    ),
+    statement(Effect="Allow", Action=["iam:CreateServiceLinkedRole"], Sid="LetScalingAct"),
+)
+_ERRORS = 'SELECT SUM(Invocation5XXErrors) FROM SCHEMA("AWS/SageMaker", EndpointName, VariantName)'
 
 
 def _subject(subject: str) -> Predicate:
@@ -373,10 +398,27 @@ _COMPUTE = (
     Requirement(29, "aws_sagemaker_domain", "app_network_access_type", equals("VpcOnly"), least=0),
     Requirement(29, "aws_sagemaker_domain", "kms_key_id", refers_to("aws_kms_key"), least=0),
     Requirement(30, "aws_sagemaker_model_package_group", "model_package_group_name", present()),
-    Requirement(31, "aws_appautoscaling_target", "max_capacity", at_least(1), least=0),
-    Requirement(31, "aws_appautoscaling_policy", "policy_type", equals("TargetTrackingScaling"), least=0),
+    Requirement(31, "output", "value.endpoint_bounds", bounded()),
+    Requirement(31, "output", "value.by_platform", says("registers each variant with Application Auto")),
+    *(
+        Requirement(31, "aws_iam_policy", "policy", stated, path="identity/pipeline-policy")
+        for stated in (statement(Effect="Allow", Sid="Jobs"), *_SCALING)
+    ),
     Requirement(
-        31, "aws_iam_policy", "policy", statement(Effect="Allow", Sid="Jobs"), path="identity/pipeline-policy"
+        31,
+        "aws_cloudwatch_metric_alarm",
+        "metric_query.*.expression",
+        matches(rf"{re.escape(_ERRORS)} WHERE EndpointName = '[a-z0-9-]+'"),
+        path="serving/*-errors",
+        least=0,
+    ),
+    Requirement(
+        31,
+        "aws_cloudwatch_metric_alarm",
+        "metric_query.*.return_data",
+        _TRUE,
+        path="serving/*-errors",
+        least=0,
     ),
 )
 

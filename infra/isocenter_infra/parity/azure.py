@@ -14,6 +14,7 @@ from isocenter_infra.parity.requirement import (
     absent,
     at_least,
     at_most,
+    bounded,
     contains,
     equals,
     lacks,
@@ -21,6 +22,7 @@ from isocenter_infra.parity.requirement import (
     one_of,
     present,
     refers_to,
+    says,
 )
 
 _SIX_YEARS_DAYS = 2192
@@ -104,13 +106,6 @@ def _narrow() -> Predicate:
 
 def _modest() -> Predicate:
     return Predicate(f"be none of {', '.join(sorted(_TOO_MUCH))}", lambda v: v is None or v not in _TOO_MUCH)
-
-
-def _says(text: str) -> Predicate:
-    """One of the sentences holds ``text``."""
-    return Predicate(
-        f"say {text!r}", lambda v: isinstance(v, list) and any(text in sentence for sentence in v)
-    )
 
 
 def _only(*wanted: str) -> Predicate:
@@ -647,7 +642,7 @@ _IMAGES = (
     Requirement(25, _REGISTRY, "anonymous_pull_enabled", _FALSE),
     Requirement(25, _REGISTRY, "data_endpoint_enabled", _TRUE),
     Requirement(25, _REGISTRY, "retention_policy_in_days", at_least(7)),
-    Requirement(25, "output", "value.by_platform", _says("tag is locked against overwriting")),
+    Requirement(25, "output", "value.by_platform", says("tag is locked against overwriting")),
     Requirement(
         26,
         _PLAN,
@@ -666,7 +661,7 @@ _IMAGES = (
     ),
     # Who pushes an image must not be able to let it out of quarantine.
     Requirement(27, _GRANT, "role_definition_name", equals("AcrPush"), path="registry/ci-deploy-*"),
-    Requirement(27, "output", "value.by_platform", _says("signature and scan are checked")),
+    Requirement(27, "output", "value.by_platform", says("signature and scan are checked")),
 )
 
 _SECRET = "azurerm_key_vault_secret"  # noqa: S105 - a type of resource
@@ -762,10 +757,11 @@ _COMPUTE = (
         for setting in ("account_key", "shared_access_signature")
     ),
     Requirement(30, _LOGS, "enabled_log", _categories("ModelsChangeEvent"), path="workspace/logs"),
-    Requirement(30, "output", "value.by_platform", _says("Model versions are registered")),
+    Requirement(30, "output", "value.by_platform", says("Model versions are registered")),
+    Requirement(31, "output", "value.endpoint_bounds", bounded()),
     Requirement(31, "output", "value.settings.autoscale.metric", present()),
     Requirement(31, "output", "value.settings.autoscale.out_above", at_most(80)),
-    Requirement(31, "output", "value.by_platform", _says("autoscale setting of each")),
+    Requirement(31, "output", "value.by_platform", says("autoscale setting of each")),
     Requirement(31, _GRANT, "role_definition_id", matches(r".*_scaler-role_.*"), path="serving/scale"),
     Requirement(
         31,

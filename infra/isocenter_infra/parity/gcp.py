@@ -10,6 +10,7 @@ from isocenter_infra.parity.requirement import (
     absent,
     at_least,
     at_most,
+    bounded,
     contains,
     equals,
     lacks,
@@ -17,6 +18,7 @@ from isocenter_infra.parity.requirement import (
     one_of,
     present,
     refers_to,
+    says,
 )
 
 _DAY_S = 86_400
@@ -820,7 +822,6 @@ _SUPPLY = (
 
 _NOTEBOOK, _CLUSTER = "google_workbench_instance", "google_container_cluster"
 _NODES, _STAND_BY = "google_container_node_pool", "google_vertex_ai_persistent_resource"
-_POOL = "google_vertex_ai_deployment_resource_pool"
 _SHIELDED = "shielded_instance_config"
 
 
@@ -910,15 +911,22 @@ _COMPUTE = (
         contains("aiplatform.models.upload", "aiplatform.models.get"),
         path="identity/pipeline-role",
     ),
-    Requirement(31, _POOL, "dedicated_resources.min_replica_count", at_least(1), least=0),
-    Requirement(31, _POOL, "dedicated_resources.max_replica_count", at_least(1), least=0),
-    Requirement(31, _POOL, "dedicated_resources.autoscaling_metric_specs.*.target", at_most(90), least=0),
+    Requirement(31, "output", "value.endpoint_bounds", bounded()),
+    Requirement(31, "output", "value.by_platform", says("scales each deployed model within")),
     Requirement(
         31,
         _ROLE,
         "permissions",
-        contains("aiplatform.endpoints.deploy", "aiplatform.deploymentResourcePools.get"),
+        contains("aiplatform.endpoints.deploy", "aiplatform.endpoints.update"),
         path="identity/pipeline-role",
+    ),
+    Requirement(
+        31,
+        _ALERT,
+        "conditions.*.condition_threshold.filter",
+        matches(r'resource\.type="aiplatform\.googleapis\.com/Endpoint" AND metric\.type=".+/error_count"'),
+        path="serving/errors",
+        least=0,
     ),
 )
 

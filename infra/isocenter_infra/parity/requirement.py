@@ -80,6 +80,24 @@ def lacks(*items: Any) -> Predicate:
     )
 
 
+def says(text: str) -> Predicate:
+    """One of the sentences holds ``text``."""
+    return Predicate(
+        f"say {text!r}", lambda v: isinstance(v, list) and any(text in sentence for sentence in v)
+    )
+
+
+def bounded() -> Predicate:
+    """Each endpoint of the settings, of which there may be none, has one instance at least and a limit."""
+
+    def holds(value: Any) -> bool:
+        return isinstance(value, Mapping) and all(
+            1 <= each.get("min_instances", 0) <= each.get("max_instances", 0) for each in value.values()
+        )
+
+    return Predicate("give each endpoint from one instance up to a limit", holds)
+
+
 def absent() -> Predicate:
     """Nothing is set, or an empty list."""
     return Predicate("not be set", lambda v: v in (None, [], {}))

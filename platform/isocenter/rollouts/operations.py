@@ -13,6 +13,7 @@ from isocenter.home import Home
 from isocenter.registry.models import ModelRegistry
 from isocenter.rollouts import planning
 from isocenter.rollouts.approval import CLINICAL, check_may_answer
+from isocenter.rollouts.bounds import bounds_of, check_bounds
 from isocenter.rollouts.driver import Driver
 from isocenter.rollouts.placing import place_of
 from isocenter.rollouts.planning import Wish
@@ -68,10 +69,12 @@ class Operations:
         now = self._now(name)
         variant = self._variant(version)
         if now is None:
-            rollout = planning.first(name, self.driver.target.name, variant, wish, {"model": version.name})
-            kind = Kind.DEPLOY
+            target, labels = self.driver.target, {"model": version.name}
+            bounds = bounds_of(target, name)
+            kind, rollout = Kind.DEPLOY, planning.first(name, target.name, variant, wish, labels, bounds)
         else:
             kind, rollout = planning.with_new(now, variant, wish)
+        check_bounds(rollout, self.driver.target)
         return self._planned(kind, rollout, wish, now, record.alias if record else wish.alias)
 
     def plan_shift(self, name: str, percent: int, wish: Wish) -> Planned:

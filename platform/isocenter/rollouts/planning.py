@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isocenter.domain.model import Alias
-from isocenter.domain.rollout import Rollout, Variant
+from isocenter.domain.rollout import Rollout, Scaling, Variant
 from isocenter.domain.run import RunId, new_run_id
 from isocenter.errors import InputError
 from isocenter.rollouts.gates import Gates
@@ -54,8 +54,23 @@ def candidate_of(step: Step) -> Variant | None:
     return step.rollout.variants[1] if len(step.rollout.variants) > 1 else None
 
 
-def first(endpoint: str, target: str, variant: Variant, wish: Wish, labels: Mapping[str, str]) -> Rollout:
+def first(
+    endpoint: str,
+    target: str,
+    variant: Variant,
+    wish: Wish,
+    labels: Mapping[str, str],
+    scaling: Scaling | None = None,
+) -> Rollout:
     """The rollout that makes an endpoint.
+
+    Args:
+        endpoint: its name.
+        target: where it will be.
+        variant: what it is to serve.
+        wish: what else is asked of it.
+        labels: tags that a service shows.
+        scaling: bounds that it has where ``wish`` says none.
 
     Raises:
         InputError: a canary or a shadow of nothing.
@@ -65,7 +80,8 @@ def first(endpoint: str, target: str, variant: Variant, wish: Wish, labels: Mapp
             f"There is no endpoint {endpoint!r} that the version could stand beside.",
             hint="The first version gets all of the traffic: leave --canary and --shadow out.",
         )
-    made = Rollout(new_run_id(), endpoint, target, (variant,), labels=dict(labels))
+    bounds = scaling or Scaling()
+    made = Rollout(new_run_id(), endpoint, target, (variant,), labels=dict(labels), scaling=bounds)
     return replace(made, **wish.changes)
 
 

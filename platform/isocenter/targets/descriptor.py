@@ -50,6 +50,13 @@ class DescribedNetwork(_Part):
     security_groups: tuple[str, ...] = Field(default=(), description="or what the cloud has in their place")
 
 
+class DescribedBounds(_Part):
+    """How many instances each version behind an endpoint may have."""
+
+    min_instances: int = Field(ge=1)
+    max_instances: int = Field(ge=1)
+
+
 class DeploymentDescriptor(_Part):
     """One JSON file in the folder of deployments."""
 
@@ -77,6 +84,9 @@ class DeploymentDescriptor(_Part):
     log_sink: str = Field(default="", description="where audit logs are kept, locked")
     endpoints: Mapping[str, str] = Field(
         default_factory=dict, description="addresses of services, where they differ from the cloud's own"
+    )
+    endpoint_bounds: Mapping[str, DescribedBounds] = Field(
+        default_factory=dict, description="by endpoint of the settings; rollouts keep to them"
     )
     labels: Mapping[str, str] = Field(default_factory=dict)
     by_platform: tuple[str, ...] = Field(

@@ -38,6 +38,7 @@ def _m(control: int, kind: str, path: str, setting: str, value: Any) -> Mutation
     return Mutation(control, f"aws_{kind}", path, setting, value)
 
 
+_ERRORS = 'SELECT SUM(Invocation5XXErrors) FROM SCHEMA("AWS/SageMaker", EndpointName, VariantName)'
 _SSE = "s3_bucket_server_side_encryption_configuration"
 _LOCK = "s3_bucket_object_lock_configuration"
 _BLOCK = "s3_bucket_public_access_block"
@@ -158,7 +159,20 @@ _ALL: tuple[Mutation, ...] = (
     _m(29, "sagemaker_domain", "compute/studio", "app_network_access_type", "PublicInternetOnly"),
     _m(29, "sagemaker_domain", "compute/studio", "kms_key_id", REMOVED),
     _m(30, "sagemaker_model_package_group", "compute/models", "", REMOVED),
-    _m(31, "appautoscaling_target", "serving/chest-xray-bounds", "max_capacity", 0),
+    Mutation(31, "output", "", "value.endpoint_bounds", REMOVED),
+    Mutation(31, "output", "", "value.endpoint_bounds.chest-xray.min_instances", 0),
+    _m(31, "iam_policy", "identity/pipeline-policy", "policy", _ADMIN),
+    _m(
+        31,
+        "cloudwatch_metric_alarm",
+        "serving/chest-xray-errors",
+        "metric_query.0.expression",
+        f"{_ERRORS} WHERE EndpointName = 'aws-example-chest-xray' AND VariantName = 'AllTraffic'",
+    ),
+    _m(31, "cloudwatch_metric_alarm", "serving/chest-xray-errors", "metric_query.0.expression", _ERRORS),
+    _m(31, "cloudwatch_metric_alarm", "serving/chest-xray-errors", "metric_query", REMOVED),
+    _m(31, "cloudwatch_metric_alarm", "serving/chest-xray-errors", "metric_query.0.return_data", False),
+    _m(13, "cloudwatch_metric_alarm", "serving/chest-xray-errors", "alarm_actions", []),
     _m(32, "s3_bucket_replication_configuration", "storage/data-replication", "rule.0.status", "Disabled"),
     _m(32, "s3_bucket_replication_configuration", "storage/models-replication", "", REMOVED),
     _m(32, "s3_bucket", "storage/data-copy/bucket", "provider", REMOVED),

@@ -203,6 +203,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "abc",
     ),
     Mutation(30, _LOGS, "workspace/logs", "enabled_log", REMOVED),
+    Mutation(31, "output", "", "value.endpoint_bounds", REMOVED),
+    Mutation(31, "output", "", "value.endpoint_bounds.chest-xray.max_instances", 0),
     Mutation(31, "output", "", "value.settings.autoscale", REMOVED),
     Mutation(31, "output", "", "value.settings.autoscale.out_above", 101),
     Mutation(31, _GRANT, "serving/scale", "", REMOVED),

@@ -68,14 +68,16 @@ def _plan(
 ) -> "Planned":
     from isocenter.audit.actor import current_actor
     from isocenter.cli.endpoint.options import build_changes, build_gates
-    from isocenter.domain.rollout import Rollout, Variant
+    from isocenter.domain.rollout import Rollout, Scaling, Variant
     from isocenter.domain.run import new_run_id
+    from isocenter.rollouts.bounds import bounds_of
     from isocenter.rollouts.planning import Wish
 
     if model is None:
         return operations.plan_again(name, Wish(current_actor(), options["reason"] or "again", trial=trial))
     newest = operations.records.newest(name)
-    plain = Rollout(new_run_id(), "none", "none", (Variant("none:1", "", ""),))
+    bounds = bounds_of(operations.driver.target, name) or Scaling()
+    plain = Rollout(new_run_id(), "none", "none", (Variant("none:1", "", ""),), scaling=bounds)
     wish = Wish(
         actor=current_actor(),
         reason=options["reason"],

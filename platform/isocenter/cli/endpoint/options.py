@@ -35,8 +35,16 @@ _SIZES = (
     click.option("--cpus", type=click.IntRange(1), help="Cores of an instance; a worker each."),
     click.option("--memory", "memory_gib", type=click.IntRange(1), help="GiB of an instance."),
     click.option("--gpu", help="GPU of an instance: l4, a10, a100-40, a100-80 or h100."),
-    click.option("--min-instances", type=click.IntRange(1), help="Instances at least."),
-    click.option("--max-instances", type=click.IntRange(1), help="Instances at most."),
+    click.option(
+        "--min-instances",
+        type=click.IntRange(1),
+        help="Instances at least.  [default: the deployment's, or 1]",
+    ),
+    click.option(
+        "--max-instances",
+        type=click.IntRange(1),
+        help="Instances at most.  [default: the deployment's, or 1]",
+    ),
     click.option(
         "--capture", type=click.IntRange(0, 100), help="Percent of requests whose features are kept."
     ),
