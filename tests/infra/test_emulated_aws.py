@@ -177,6 +177,7 @@ def test_deployed_again_it_ends_whole(place: Place) -> None:
     assert set(descriptor["identities"]) >= {"training", "serving", "ci-plan", "ci-deploy", "auditor"}
     assert [gpu["machine"] for gpu in descriptor["gpu"]] == ["ml.g6.2xlarge", "ml.p4de.24xlarge"]
     assert "aws_budgets_budget" in descriptor["left_out"]
+    assert descriptor["endpoint_bounds"] == {"chest-xray": {"min_instances": 1, "max_instances": 4}}
 
 
 def test_what_was_deployed_is_there(place: Place) -> None:
@@ -214,6 +215,20 @@ def test_its_training_jobs_really_run(place: Place) -> None:
     lines = list(backend.logs(handle, follow=True))
     status = backend.status(handle)
     assert (status.state, status.exit_code) == (JobState.FAILED, 3), lines
+
+
+def test_an_endpoints_alarm_takes_every_variant(place: Place) -> None:
+    """A rollout names them, and scales them: there is none yet, and nothing to scale."""
+    cloudwatch, scaling = place.client("cloudwatch"), place.client("application-autoscaling")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["aws-example-chest-xray-errors"])["MetricAlarms"]
+    (query,) = alarm["Metrics"]
+    assert query["Expression"].endswith(" WHERE EndpointName = 'aws-example-chest-xray'")
+    assert "AllTraffic" not in json.dumps(alarm, default=str)
+    assert (alarm["AlarmActions"], alarm["TreatMissingData"]) == (
+        [place.client("sns").list_topics()["Topics"][0]["TopicArn"]],
+        "notBreaching",
+    )
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
 
 
 def state_versions(place: Place) -> list[tuple[str, str]]:
