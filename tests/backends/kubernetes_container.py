@@ -21,6 +21,7 @@ HEADERS = {
     "Content-Type": "application/octet-stream",
 }
 PLACES = ("MODEL", "OUTPUT", "CHECKPOINT")
+STOPPED = 128 + signal.SIGTERM
 
 
 def ask(path: str, data: bytes | None = None) -> bytes:
@@ -46,7 +47,7 @@ def send(folder: Path, uri: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: None)  # the program has it as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # a program that is not there yet can't stop
     environment = dict(os.environ)
     folders = {place: Path(tempfile.mkdtemp()) for place in PLACES}
     for place, folder in folders.items():
@@ -57,9 +58,9 @@ def main() -> int:
             environment[name] = tempfile.mkdtemp()
             fetch(value, Path(environment[name]))
     with tempfile.TemporaryFile() as said:
-        code = subprocess.run(
-            [sys.executable, "-c", sys.argv[1]], env=environment, stderr=said, check=False
-        ).returncode
+        process = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env=environment, stderr=said)
+        signal.signal(signal.SIGTERM, lambda *_: None)  # the program has it as well
+        code = process.wait()
         said.seek(0)
         words = said.read().decode()
     sys.stderr.write(words)
