@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,38 @@ def test_a_container_that_refuses_or_fails_is_a_model_error(make: Make, client: 
             runtime.invoke_endpoint(EndpointName=name, Body=b"x")
         assert caught.value.response["Error"]["Code"] == "ModelError"
         assert caught.value.response["OriginalStatusCode"] == status
+
+
+def test_a_request_is_counted_when_it_came_not_when_cloudwatch_is_told(
+    make: Make, client: Callable[[str], Any]
+) -> None:
+    """A rollout asked for in between would be judged by what was there before."""
+    name, runtime, cloudwatch = make("counted"), client("sagemaker-runtime"), client("cloudwatch")
+    asked: list[tuple[float, float]] = []
+    for _ in range(4):
+        time.sleep((1.93 - time.time() % 1) % 1)  # near the end of a second
+        before = time.time()
+        runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+        asked.append((before, time.time()))
+    first, deadline = int(asked[0][0]), time.monotonic() + 60
+    while invocations(cloudwatch, name, first) < len(asked):
+        assert time.monotonic() < deadline, "the requests were never told"
+        time.sleep(0.05)
+    for since in range(first, int(asked[-1][1]) + 2):
+        fewest, most = (sum(at >= since for at in times) for times in zip(*asked, strict=True))
+        assert fewest <= invocations(cloudwatch, name, since) <= most
+
+
+def invocations(cloudwatch: Any, name: str, since: int) -> int:
+    """What CloudWatch counted from that second on."""
+    begin = datetime.fromtimestamp(since, UTC)
+    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "only"}]
+    metric = {"Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": dimensions}
+    query = {"Id": "n", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}
+    found = cloudwatch.get_metric_data(
+        MetricDataQueries=[query], StartTime=begin, EndTime=begin + timedelta(hours=1)
+    )
+    return int(sum(found["MetricDataResults"][0]["Values"]))
 
 
 def test_what_invoke_endpoint_refuses(make: Make, client: Callable[..., Any]) -> None:

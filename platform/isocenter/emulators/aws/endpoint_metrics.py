@@ -4,13 +4,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import groupby
 from typing import Any
 
 from isocenter.emulators.aws.clients import Clients
 
 _INTERVAL_S = 0.2
 _MOST_VALUES = 150
-Call = tuple[int, float]
+Call = tuple[int, float, float]  # status, seconds, when
 
 
 class EndpointMetrics:
@@ -31,7 +32,7 @@ class EndpointMetrics:
     def count(self, endpoint: str, region: str, variant: str, status: int, seconds: float) -> None:
         """One request; ``status`` 0: the container did not answer."""
         with self._lock:
-            self._calls.setdefault((region, endpoint, variant), []).append((status, seconds))
+            self._calls.setdefault((region, endpoint, variant), []).append((status, seconds, time.time()))
 
     def close(self) -> None:
         """Send no more."""
@@ -55,8 +56,17 @@ class EndpointMetrics:
 
 
 def _data(calls: list[Call]) -> Iterator[dict[str, Any]]:
-    at = time.time()
-    statuses = [status for status, _ in calls]
+    """By the second in which they came, not the one in which they are told: a rollout may lie between."""
+    for at, together in groupby(sorted(calls, key=_second), key=_second):
+        yield from _of_one_second(list(together), at)
+
+
+def _second(call: Call) -> int:
+    return int(call[2])
+
+
+def _of_one_second(calls: list[Call], at: int) -> Iterator[dict[str, Any]]:
+    statuses = [status for status, _, _ in calls]
     counted = {
         "Invocations": len(calls),
         "Invocation4XXErrors": sum(400 <= status < 500 for status in statuses),
@@ -65,5 +75,5 @@ def _data(calls: list[Call]) -> Iterator[dict[str, Any]]:
     for name, count in counted.items():
         yield {"MetricName": name, "Value": float(count), "Unit": "None", "Timestamp": at}
     for begin in range(0, len(calls), _MOST_VALUES):
-        values = [seconds * 1e6 for _, seconds in calls[begin : begin + _MOST_VALUES]]
+        values = [seconds * 1e6 for _, seconds, _ in calls[begin : begin + _MOST_VALUES]]
         yield {"MetricName": "ModelLatency", "Values": values, "Unit": "Microseconds", "Timestamp": at}
