@@ -231,6 +231,34 @@ def test_an_endpoints_alarm_takes_every_variant(place: Place) -> None:
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
 
 
+def test_a_rollout_scales_its_endpoint_within_the_settings(place: Place, registered: Path) -> None:
+    """Of what it makes Terraform has nothing: a later plan is empty."""
+    pytest.importorskip("gunicorn", reason="LACKS: isocenter-serving's packages, for a real endpoint")
+    from registrations import DATASET, RUN, complete_card
+
+    from isocenter.domain.artifact import MediaType
+    from isocenter.home import Home
+    from isocenter.registry.opening import open_registry
+    from isocenter.storage.artifacts import ArtifactStore
+
+    scaling = place.client("application-autoscaling")
+    home = Home(place.root / "store")
+    model = ArtifactStore(home).publish(registered, name="model", media_type=MediaType.BUNDLE)
+    card = complete_card()
+    open_registry(home).register("cxr", model, dataset_digest=DATASET, run=RUN, metrics={}, card=card)
+    words = ("chest-xray", "cxr:1", "--target", f"{NAME}-emulated", "--reason", "the first")
+    made = place.isocenter("endpoint", "deploy", *words, "--cpus", "1", "--memory", "2")
+    assert made.returncode == 0, made.stderr
+    (scaled,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert scaled["ResourceId"] == f"endpoint/{NAME}-emulated-chest-xray/variant/cxr-1"
+    assert (scaled["MinCapacity"], scaled["MaxCapacity"]) == (1, 4)
+    beyond = place.isocenter("endpoint", "deploy", *words, "--max-instances", "5")
+    assert (beyond.returncode, "allows 1 to 4 instances" in beyond.stderr) == (3, True), beyond.stderr
+    gone = place.isocenter("endpoint", "delete", "chest-xray", "--reason", "the story goes on")
+    assert gone.returncode == 0, gone.stderr
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+
+
 def state_versions(place: Place) -> list[tuple[str, str]]:
     """All that was ever written to the states' bucket, locks and deletions too."""
     listed = place.client("s3").list_object_versions(Bucket="aws-example-123456789012-tfstate")
