@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 STOPPED_EXIT_CODE = 128 + signal.SIGTERM
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the service asked for it
+class Stopped(BaseException):  # not an error: whoever takes faults for damage must not take it for one
     """The run was asked to stop and has saved where it is."""
 
 
