@@ -79,6 +79,9 @@ def check_runs_and_is_taken_up(
     assert run_json(store, ["pipeline", "status", execution])["collected"] is True
     carried = {"version": collected["reference"], "target": target, "state": "carried", "error": ""}
     assert collected["mirrors"] == [carried], "as a version that was registered from here"
+    (mirror,) = run_json(store, ["model", "show", collected["reference"]])["mirrors"]
+    assert (mirror["target"], mirror["error"]) == (target, None)
+    assert mirror["id"], "its name in the target's registry"
     assert [each["details"]["target"] for each in audited(store, "model.carry")] == [target]
 
     # Under a rule that no model meets: training and evaluation are taken from before, and the gate ends it.

@@ -67,6 +67,9 @@ def bucket() -> Iterator[Bucket]:
     ("cloud", "status", "code", "kind", "says"),
     [
         ("aws", 403, "AccessDenied", PolicyError, "denies it"),
+        ("aws", 403, "Proxy", PolicyError, "denies it"),
+        ("aws", 400, "", EnvironmentFaultError, "refuses the request"),
+        ("aws", 401, "Proxy", EnvironmentFaultError, "doesn't accept the credentials"),
         ("aws", 404, "NoSuchBucket", NotFoundError, "has no such bucket"),
         ("azure", 403, "AuthorizationPermissionMismatch", PolicyError, "denies it"),
         ("azure", 401, "InvalidAuthenticationInfo", EnvironmentFaultError, "doesn't accept the credentials"),

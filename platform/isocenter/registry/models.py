@@ -21,7 +21,7 @@ from isocenter.home import Home
 from isocenter.registry import alias_records, card_records
 from isocenter.registry.card_records import CardRevision
 from isocenter.registry.lookup import VersionLookup
-from isocenter.registry.mirror_records import want_mirror
+from isocenter.registry.mirror_records import MirrorRecord, mirrors_of, want_mirror
 from isocenter.registry.reference import ModelReference, check_model_name, parse_reference
 from isocenter.storage import schema
 from isocenter.storage.artifacts import ArtifactStore
@@ -102,6 +102,10 @@ class ModelRegistry:
             want_mirror(self._database, connection, version, target)
             now = datetime.now(UTC)
             self._audit(connection, "model.mirror", version, current_actor(), {"target": target}, now)
+
+    def mirrors(self, version: ModelVersion) -> tuple[MirrorRecord, ...]:
+        """Where ``version`` is mirrored or is to be, by target, and under which id there."""
+        return mirrors_of(self._database, version)
 
     def get(self, reference: str) -> ModelVersion:
         """The version that ``reference`` names.

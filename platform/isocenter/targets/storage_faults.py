@@ -61,6 +61,11 @@ def storage_fault(error: Exception, place: str, scheme: str = "") -> IsocenterEr
             f"The storage of {place} denies it{told}: these credentials may not read or write there.",
             hint=f"Ask for the role that may use its buckets, or be somebody else; {_CHECK}.",
         )
+    if status == 400:  # S3's answer without a body to a token that has expired
+        return EnvironmentFaultError(
+            f"The storage of {place} refuses the request{told or ' (400)'}, as with expired credentials.",
+            hint=f"Sign in anew: {_SIGN_IN.get(scheme, 'they may have expired.')}",
+        )
     if status == 404:
         return NotFoundError(f"The storage of {place} has no such bucket or file{told}.", hint=f"{_CHECK}.")
     slow = isinstance(error, TimeoutError)

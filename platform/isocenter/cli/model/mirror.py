@@ -12,7 +12,7 @@ Examples:
   isocenter model mirror --now                           # also what failed a moment ago
   isocenter model mirror chest-xray:3 --target aws-prod  # have a version mirrored from now on
 
-A version that was trained on a deployed target is mirrored there by itself. Run this verb by a timer: a
+A version is mirrored by itself to the deployed target whose run registered it. Run this verb by a timer: a
 mirror that is down delays its versions and loses none."""
 )
 @click.argument("reference", required=False)
@@ -47,6 +47,10 @@ def command(reference: str | None, target: str | None, at_once: bool, as_json: b
         print_table("Mirrors", ("version", "target", "state", "error"), (tuple(row.values()) for row in rows))
     else:
         click.echo("No version is to be mirrored.")
+    if not as_json and any(d.state == "waiting" for d in found):
+        click.echo(
+            "What waits was not tried: it failed a moment ago (the error is that try's). --now tries it."
+        )
     failed = [d for d in found if d.state == "failed"]
     if failed:
         raise TransientFaultError(

@@ -22,7 +22,7 @@ Examples:
 @click.argument("reference")
 @json_option
 def command(reference: str, as_json: bool) -> None:
-    """Show a version's metrics, lineage, aliases, approvals and what its card misses.
+    """Show a version's metrics, lineage, aliases, approvals, mirrors and what its card misses.
 
     Reads the bundle's files: if one was changed since it was registered, it says so (exit code 6).
     REFERENCE is NAME (its newest version), NAME:3, NAME@champion or the beginning of a digest (sha256:...).
@@ -69,6 +69,10 @@ def _collect(registry: "ModelRegistry", version: "ModelVersion") -> dict[str, An
         **version_json(version),
         "card_revision": revisions[0].revision,
         "card_missing": missing_fields(revisions[0].card),
+        "mirrors": [
+            {"target": each.target, "id": each.provider_id, "error": each.error}
+            for each in registry.mirrors(version)
+        ],
         "approvals": [_dated(item) for item in approvals],
         "alias_history": [
             _dated(move) for move in moves if version.number in (move["number"], move["from_number"])
@@ -97,6 +101,8 @@ def _print(version: "ModelVersion", found: dict[str, Any]) -> None:
     print_table(version.reference, ("", ""), facts)
     metrics = [(name, metric_text(value)) for name, value in version.metrics.items()]
     _print_if("Metrics on test images", ("metric", "value (95 % interval)"), metrics)
+    mirrors = [tuple(mirror.values()) for mirror in found["mirrors"]]
+    _print_if("Mirrors", ("target", "known there as", "why it waits"), mirrors)
     approvals = [(item["at"], item["alias"], item["actor"], item["reason"]) for item in found["approvals"]]
     _print_if("Approvals", ("at (UTC)", "alias", "by", "reason"), approvals)
     moves = [

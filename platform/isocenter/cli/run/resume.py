@@ -18,7 +18,9 @@ what it left: run it again."""
 @click.argument("run")
 @json_option
 def command(run: str, as_json: bool) -> None:
-    """Follow RUN (its id, or the beginning of it) to its end, and record how it ended."""
+    """Follow RUN (its id, or the beginning of it) to its end, and record a bad end.
+
+    A good one is recorded with what it left, by the pipeline command."""
     from isocenter.backends.patient import PatientBackend
     from isocenter.errors import JobFailedError, NotFoundError
     from isocenter.home import open_home
