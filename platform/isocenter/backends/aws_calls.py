@@ -9,6 +9,7 @@ from isocenter.errors import (
     EnvironmentFaultError,
     InputError,
     IsocenterError,
+    NotFoundError,
     PolicyError,
     TransientFaultError,
 )
@@ -34,6 +35,7 @@ _CREDENTIALS = frozenset(
         *("MissingAuthenticationTokenException", "AuthFailure", "TokenRefreshRequired"),
     )
 )
+_MISSING = frozenset(("ResourceNotFound", "ResourceNotFoundException"))
 _DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"))
 _SIGN_IN = "aws sts get-caller-identity shows who you are; aws sso login, or AWS_PROFILE, changes it."
 _WHO = re.compile(
@@ -125,6 +127,8 @@ def _explained(error: "ClientError") -> IsocenterError:
             f"A quota of the AWS account is used up: {message}",
             hint="Ask for more under Service Quotas in the AWS console, or wait for other jobs to end.",
         )
+    if code in _MISSING:
+        return NotFoundError(f"AWS has no such thing ({code}): {message}")
     return InputError(f"AWS refuses the request ({code}): {message}")
 
 

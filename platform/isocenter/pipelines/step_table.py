@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from isocenter.backends.patient import patiently
 from isocenter.domain.run import JobState
+from isocenter.errors import NotFoundError
 from isocenter.orchestrators.base import StepStage, StepStatus, load_orchestrator
 from isocenter.pipelines.executions import PipelineExecution
 from isocenter.pipelines.live_run import last_line, look
@@ -47,13 +48,20 @@ def steps_there(execution: PipelineExecution, place: Target) -> tuple[StepStatus
 
     Raises:
         TransientFaultError: the service can't be reached.
+        NotFoundError: it has no such execution any more.
     """
     site = [StepStatus(name, StepStage.DONE, "at the site") for name in ("ingest", "validate")]
     descriptor = place.descriptor
     if not execution.external_id or descriptor is None:
         return _whole(site, ["ingest", "validate", *execution.keys])
     orchestrator = load_orchestrator(execution.format, descriptor)
-    told = patiently(lambda: orchestrator.steps(execution.external_id), deadline_s=_ASKED_S)
+    try:
+        told = patiently(lambda: orchestrator.steps(execution.external_id), deadline_s=_ASKED_S)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{place.name} knows execution {execution.id} no more: {error.message}",
+            hint="The same command with --submit starts it again; what is done comes from the cache.",
+        ) from error
     rows = [*site, *(_with_hint(row, execution) for row in told if row.name in execution.keys)]
     return _whole(rows, ["ingest", "validate", *execution.keys])
 
