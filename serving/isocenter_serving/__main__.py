@@ -95,6 +95,13 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @_option("--capture-dir", type=click.Path(path_type=Path), help="Folder for features and denials.")
 @_option("--capture-percent", type=click.IntRange(0, 100), default=100, show_default=True, help="Of images.")
 @_option("--capture-limit-mib", type=click.IntRange(1), default=256, show_default=True, help="Of the folder.")
+@_option(
+    "--answers",
+    type=click.Choice(["any", "json"]),
+    default="any",
+    show_default=True,
+    help="json: no pictures and no DICOM objects, because the service in front keeps answers.",
+)
 @_option("--grace-s", type=click.IntRange(1), default=60, show_default=True, help="For requests at SIGTERM.")
 def serve(**given: Any) -> None:
     """Run until told to end."""

@@ -52,7 +52,7 @@ def create_app(
     """
     metrics = Metrics(settings.name or "", str(settings.number or ""))
     tracing = Tracing()
-    worker = Worker(gate, settings.limits, metrics, Readiness())
+    worker = Worker(gate, settings.limits, metrics, Readiness(), json_only=settings.json_only)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

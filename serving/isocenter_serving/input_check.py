@@ -1,5 +1,8 @@
 """Each image is held against the training images before it is scored."""
 
+from dataclasses import replace
+
+from isocenter_serving.coded_attributes import coded
 from isocenter_serving.features import features_of
 from isocenter_serving.instance import Served
 from isocenter_serving.reference import Reference
@@ -20,7 +23,8 @@ class InputCheck:
         """See :class:`~isocenter_serving.instance.Hook`."""
         if served.tile is None:
             return
-        served.features = features_of(served.tile, served.attributes)
+        found = features_of(served.tile, served.attributes)
+        served.features = replace(found, attributes=coded(found.attributes, self._reference))
         served.verdict = judge(served.features, self._reference)
 
     def keep(self, served: Served) -> None:

@@ -70,6 +70,8 @@ class ServingSettings:
         batching: of each worker.
         vertex: routes of Vertex AI.
         keeping: what is kept of requests.
+        json_only: whether answers that hold pixels or the patient's names are refused, because the service in
+            front keeps answers.
     """
 
     bundle: str
@@ -89,6 +91,7 @@ class ServingSettings:
     batching: Batching = field(default_factory=Batching)
     vertex: VertexRoutes = field(default_factory=VertexRoutes)
     keeping: Keeping = field(default_factory=Keeping)
+    json_only: bool = False
 
 
 def parse_access(text: str) -> AccessSettings:
@@ -158,4 +161,5 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
         vertex=placement.vertex,
         keeping=Keeping(given["capture_dir"], given["capture_percent"], given["capture_limit_mib"]),
         batching=Batching(given["batch_size"], given["batch_wait_ms"] / 1000),
+        json_only=given["answers"] == "json",
     )

@@ -4,21 +4,14 @@ The bounds are simple on purpose, so that a radiologist can be told why. On 362 
 part in the profile, none abstained for polarity and one for distance; of the same images inverted, 95 % did.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from isocenter_serving.coded_attributes import BODY_PARTS, MODALITIES, PROJECTIONS
 from isocenter_serving.features import Features
 from isocenter_serving.reference import Reference
 
-# PS3.3 C.8.1.1.1, the defined terms of Body Part Examined in the CR Series module.
-BODY_PARTS = frozenset(
-    (
-        "SKULL", "CSPINE", "TSPINE", "LSPINE", "SSPINE", "COCCYX", "CHEST", "CLAVICLE", "BREAST", "ABDOMEN",
-        "PELVIS", "HIP", "SHOULDER", "ELBOW", "KNEE", "ANKLE", "HAND", "FOOT", "EXTREMITY", "HEAD", "HEART",
-        "NECK", "LEG", "ARM", "JAW",
-    )
-)  # fmt: skip
 FRONTAL, LATERAL = frozenset(("AP", "PA")), frozenset(("LL", "RL", "RLD", "LLD", "LAT", "LATERAL"))
 _TRAINED_SHARE = 0.01
 _MARGIN = 0.1
@@ -34,8 +27,8 @@ class Finding:
     """One thing about the image that the training images don't share.
 
     Args:
-        code: ``not-a-chest``, ``wrong-view``, ``polarity``, ``far-from-reference``, or a note:
-            ``unseen-body-part``, ``unseen-view``, ``unusual``.
+        code: ``not-a-chest-x-ray``, ``not-a-chest``, ``wrong-view``, ``polarity``, ``far-from-reference``, or
+            a note: ``unseen-body-part``, ``unseen-view``, ``unusual``.
         message: one sentence for a person, without patient data.
         abstain: whether the model gives no decision because of it.
         evidence: numbers and words behind it.
@@ -72,17 +65,28 @@ def judge(features: Features, reference: Reference) -> Verdict:
     """Compare one image with the training images.
 
     Args:
-        features: of the image.
+        features: of the image, coded: words of them stand in the findings.
         reference: the bundle's profile.
     """
     return Verdict(tuple(finding for judgement in _JUDGEMENTS for finding in judgement(features, reference)))
+
+
+def _modality(features: Features, reference: Reference) -> Iterator[Finding]:
+    modality, trained = (
+        features.attributes.get("modality", ""),
+        reference.seen("modality", share=_TRAINED_SHARE),
+    )
+    if not modality or modality in PROJECTIONS | trained:
+        return
+    evidence = {"modality": modality, "trained_on": _coded(trained)}
+    yield Finding("not-a-chest-x-ray", "The file says that it is no projection X-ray.", True, evidence)
 
 
 def _body_part(features: Features, reference: Reference) -> Iterator[Finding]:
     part, trained = features.attributes.get("body_part", ""), reference.seen("body_part")
     if not part or not trained or part in trained:
         return
-    evidence = {"body_part": part, "trained_on": sorted(trained)}
+    evidence = {"body_part": part, "trained_on": _coded(trained)}
     if part in BODY_PARTS:
         yield Finding("not-a-chest", "The file says that it shows another part of the body.", True, evidence)
     else:
@@ -123,7 +127,12 @@ def _distance(features: Features, reference: Reference) -> Iterator[Finding]:
         yield Finding("unusual", "One of its statistics is unlike the training images'.", False, outside)
 
 
-_JUDGEMENTS = (_body_part, _view, _polarity, _distance)
+def _coded(values: Iterable[str]) -> list[str]:
+    """What may stand in an answer of what the training images said."""
+    return sorted(value for value in values if value in BODY_PARTS | MODALITIES)
+
+
+_JUDGEMENTS = (_modality, _body_part, _view, _polarity, _distance)
 
 
 def _ranges(reference: Reference) -> Iterator[tuple[str, tuple[float, float]]]:

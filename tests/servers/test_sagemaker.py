@@ -407,6 +407,15 @@ def test_each_request_is_one_of_its_operation(asked: Rollout) -> None:
                 check_request(operation, body)
 
 
+@pytest.mark.parametrize(("percent", "told"), [(100, "json"), (1, "json"), (0, None)])
+def test_where_answers_are_kept_the_container_gives_json_only(percent: int, told: str | None) -> None:
+    """SageMaker keeps whatever is answered: a DICOM result holds the patient's name, a picture pixels."""
+    request = server_for(descriptor()).plan(rollout(OLD, capture=Capture(percent=percent))).request
+    (model,) = request["CreateModel"]
+    assert ("DataCaptureConfig" in request["CreateEndpointConfig"]) is bool(told)
+    assert model["PrimaryContainer"]["Environment"].get("ISOCENTER_SERVING_ANSWERS") == told
+
+
 def test_the_smallest_machine_that_holds_an_instance_is_taken() -> None:
     def machine(**size: Any) -> str:
         request = server_for(descriptor()).plan(rollout(OLD, size=InstanceSize(**size))).request

@@ -206,6 +206,25 @@ def test_as_sagemaker_starts_it(registered: Path, files: list[Path], tmp_path: P
         assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("accept", ["image/png", "application/dicom", "Application/DICOM; kind=sc"])
+def test_where_sagemaker_keeps_answers_no_file_is_given(
+    registered: Path, files: list[Path], tmp_path: Path, accept: str
+) -> None:
+    root = tmp_path / "ml"
+    root.mkdir()
+    (root / "model").symlink_to(registered)
+    environment = {"ISOCENTER_SAGEMAKER_ROOT": str(root), "ISOCENTER_SERVING_ANSWERS": "json"}
+    body = files[0].read_bytes()
+    with running(tmp_path / "log", None, environment=environment) as program, program.client() as client:
+        refused = client.post("/invocations", content=body, headers={**DICOM, "Accept": accept})
+        assert (refused.status_code, refused.json()["code"]) == (406, "json-only")
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        for route in ("/v1/explain", "/v1/results", "/v1/results?kind=sc"):
+            assert client.post(route, content=body, headers=DICOM).status_code == 406
+        scored = client.post("/invocations", content=body, headers={**DICOM, "Accept": "application/json"})
+        assert (scored.status_code, set(scored.json()) >= {"score", "decision"}) == (200, True)
+
+
 def test_as_vertex_starts_it(registered: Path, files: list[Path], tmp_path: Path) -> None:
     """The model comes from a URI; Vertex AI's is gs://, and file:// goes the same way."""
     port = free_port()

@@ -301,6 +301,45 @@ def test_a_copy_is_not_kept_again_and_neither_is_an_explanation(
     assert captured(kept) == {own.headers["X-Request-Id"], report.headers["X-Request-Id"]}
 
 
+def test_what_people_type_into_a_file_is_neither_answered_nor_kept(
+    registered: Path, files: list[Path], tmp_path: Path
+) -> None:
+    typed = {"BodyPartExamined": "JONES MARY", "Manufacturer": "Jones", "ManufacturerModelName": "Mary's CR"}
+    socket, kept = tmp_path / "s", tmp_path / "kept"
+    options = ("--workers", 1, "--socket", socket, "--capture-dir", kept)
+    with at_socket(socket, tmp_path / "log", registered, *options) as client:
+        own = client.post("/v1/predict", content=changed(files[0], **typed), headers=DICOM)
+        odd = client.post("/v1/predict", content=changed(files[0], Modality="JONES MARY"), headers=DICOM)
+    assert {own.status_code, odd.status_code} == {200}
+    assert [each["code"] for each in own.json()["verdict"]["findings"]] == ["unseen-body-part"]
+    assert odd.json()["reasons"] == ["not-a-chest-x-ray"]
+    requests = [answer.headers["X-Request-Id"] for answer in (own, odd)]
+    assert captured(kept) == set(requests)
+    lines = [line for path in (kept / "features").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    for text in (own.text, odd.text, *lines):
+        assert "jones" not in text.lower()
+        assert "mary" not in text.lower()
+    records = {each["request"]: each["attributes"] for each in map(json.loads, lines)}
+    first, second = (records[request] for request in requests)
+    assert (first["body_part"], first["scanner"], second["modality"]) == ("other",) * 3
+    profile = json.loads((registered / "reference_profile.json").read_text())["attributes"]
+    assert first["modality"] in profile["modality"]
+    assert second["body_part"] == "CHEST"
+    assert second["scanner"] in profile["scanner"]
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "US"])
+def test_an_image_that_is_no_projection_has_no_decision(door: Door, files: list[Path], modality: str) -> None:
+    said = door.post("/v1/predict", changed(files[0], Modality=modality), "predict").json()
+    assert (said["score"], said["decision"], said["reasons"]) == (None, "abstained", ["not-a-chest-x-ray"])
+    assert said["verdict"]["acceptable"] is False
+    evidence = said["verdict"]["findings"][0]["evidence"]
+    assert evidence["modality"] == modality
+    for also in ("CR", "DX", "RG", ""):
+        said = door.post("/v1/predict", changed(files[0], Modality=also), "predict").json()
+        assert said["reasons"] == []
+
+
 def captured(kept: Path) -> set[str]:
     """Requests whose features are kept; lines are written within a second or two."""
     deadline = time.monotonic() + 10

@@ -106,7 +106,7 @@ def _model(
         "PrimaryContainer": {
             "Image": _image(descriptor, settings, rollout),
             "ModelDataSource": {"S3DataSource": source},
-            "Environment": _environment(rollout, variant),
+            "Environment": _environment(descriptor, rollout, variant),
         },
         "EnableNetworkIsolation": True,
     }
@@ -119,7 +119,7 @@ def _model(
     return request
 
 
-def _environment(rollout: Rollout, variant: Variant) -> dict[str, str]:
+def _environment(descriptor: DeploymentDescriptor, rollout: Rollout, variant: Variant) -> dict[str, str]:
     environment = {
         "ISOCENTER_SERVING_ACCESS": ACCESS,
         "ISOCENTER_SERVING_DIGEST": variant.digest,
@@ -127,6 +127,9 @@ def _environment(rollout: Rollout, variant: Variant) -> dict[str, str]:
         "ISOCENTER_SERVING_NUMBER": str(variant.number),
         "ISOCENTER_SERVING_WORKERS": str(rollout.size.cpus),
     }
+    if _captures(descriptor, rollout):
+        # Pictures and DICOM objects hold pixels and names, and SageMaker would keep them like any answer.
+        environment["ISOCENTER_SERVING_ANSWERS"] = "json"
     for name, value in environment.items():
         if len(value) > _LONGEST_VARIABLE:
             raise InputError(f"{name} has {len(value)} characters; SageMaker takes {_LONGEST_VARIABLE}.")
@@ -205,18 +208,21 @@ def _capture(descriptor: DeploymentDescriptor, rollout: Rollout, key: str | None
 
     The isolated container reaches no bucket, so its own spool of features would end with it.
     """
-    bucket = descriptor.buckets.get("data")
-    if not bucket or not rollout.capture.percent:
+    if not _captures(descriptor, rollout):
         return {}
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": rollout.capture.percent,
-        "DestinationS3Uri": f"{bucket}/capture/{rollout.endpoint}",
+        "DestinationS3Uri": f"{descriptor.buckets['data']}/capture/{rollout.endpoint}",
         "CaptureOptions": [{"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
         **({"KmsKeyId": key} if key else {}),
     }
     return {"DataCaptureConfig": capture}
+
+
+def _captures(descriptor: DeploymentDescriptor, rollout: Rollout) -> bool:
+    return bool(descriptor.buckets.get("data") and rollout.capture.percent)
 
 
 def _share(rollout: Rollout, variant: Variant) -> dict[str, Any]:

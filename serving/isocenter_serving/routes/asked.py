@@ -85,10 +85,14 @@ class Worker:
         limits: bounds.
         metrics: what is counted.
         readiness: whether requests are taken.
+        json_only: whether pictures and DICOM objects are refused.
     """
 
-    def __init__(self, gate: Gate, limits: Limits, metrics: Metrics, readiness: Readiness) -> None:
+    def __init__(
+        self, gate: Gate, limits: Limits, metrics: Metrics, readiness: Readiness, *, json_only: bool = False
+    ) -> None:
         self.gate, self.limits, self.metrics, self.readiness = gate, limits, metrics, readiness
+        self._json_only = json_only
         self.prediction: Prediction | None = None
         self.bodies = Holdings(
             limits.held_bytes, "busy", "Too many bytes of requests are held; come again a little later."
@@ -111,6 +115,16 @@ class Worker:
             Denied: not for this scope.
         """
         await self.gate.admit(request.headers.get("authorization"), scope)
+
+    def require_files(self) -> None:
+        """Raise Problem 406 where the service in front keeps answers: files hold pixels and names."""
+        if self._json_only:
+            raise Problem(
+                406,
+                "json-only",
+                "Answers are captured here, so pictures and DICOM objects, which hold patient data, are not "
+                "given: ask for application/json.",
+            )
 
     async def predict(
         self, request: Request, deadline_ms: int | None, *, json_only: bool = False
@@ -241,6 +255,7 @@ _WHY = {
     400: "The request is not of the form that its Content-Type says.",
     401: "No token, or not a good one.",
     403: "The token is not for this.",
+    406: "Answers are captured here; pictures and DICOM objects are not given.",
     408: "The body did not come in time.",
     413: "The body is too large, or holds too many images or values.",
     415: "The Content-Type is not one that is read.",
@@ -266,5 +281,6 @@ def file_of(media_type: str, description: str) -> dict[int | str, dict[str, Any]
     return {200: {"description": description, "content": {media_type: {"schema": _BYTES}}}}
 
 
-PREDICTION_PROBLEMS = problems(*_WHY)
+PREDICTION_PROBLEMS = problems(*(status for status in _WHY if status != 406))
+FILE_PROBLEMS = problems(*_WHY)
 PROBLEM_MODEL = ProblemBody

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 
 from isocenter_serving.routes.asked import (
     ONE_OR_MANY,
-    PREDICTION_PROBLEMS,
     Answer,
     Deadline,
     Predictions,
@@ -45,7 +44,7 @@ def azureml_routes(worker: Worker) -> APIRouter:
         summary="Score one image, or several",
         description=BY_ACCEPT,
         response_model=Answer | Predictions,
-        responses={**PREDICTION_PROBLEMS, **FILES_BY_ACCEPT},
+        responses=FILES_BY_ACCEPT,
         openapi_extra=ONE_OR_MANY,
     )
     async def score(request: Request, deadline_ms: Deadline = None) -> Any:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from isocenter_serving.access import Scope
 from isocenter_serving.requests.kinds import DICOM, require_dicom
 from isocenter_serving.routes.asked import (
+    FILE_PROBLEMS,
     ONE,
     ONE_OR_MANY,
-    PREDICTION_PROBLEMS,
     Deadline,
     Worker,
     file_of,
@@ -44,7 +44,7 @@ def results_routes(worker: Worker) -> APIRouter:
         description="The image as the model sees it, red where hiding a region lowers the score, blue where "
         "it raises it. Needs the scope explain. Predictions go first.",
         response_class=Response,
-        responses={**PREDICTION_PROBLEMS, **file_of(PNG, "The picture.")},
+        responses={**FILE_PROBLEMS, **file_of(PNG, "The picture.")},
         openapi_extra=ONE_OR_MANY,
     )
     async def explain(request: Request, deadline_ms: Deadline = None) -> Response:
@@ -57,7 +57,7 @@ def results_routes(worker: Worker) -> APIRouter:
         description="It belongs to the patient and study of the image that was sent, and a repeat has the "
         "same UIDs. Needs the scope predict, and for `sc` explain as well.",
         response_class=Response,
-        responses={**PREDICTION_PROBLEMS, **file_of(DICOM, "The object (PS3.10).")},
+        responses={**FILE_PROBLEMS, **file_of(DICOM, "The object (PS3.10).")},
         openapi_extra=ONE,
     )
     async def results(
@@ -73,7 +73,8 @@ BY_ACCEPT = (
     f"`Accept: {DICOM}` for the report of /v1/results, and `Accept: {DICOM}; kind=sc` for its capture."
 )
 FILES_BY_ACCEPT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {**file_of(PNG, "")[200]["content"], **file_of(DICOM, "")[200]["content"]}}
+    200: {"content": {**file_of(PNG, "")[200]["content"], **file_of(DICOM, "")[200]["content"]}},
+    **FILE_PROBLEMS,
 }
 
 
@@ -102,6 +103,7 @@ async def explained(worker: Worker, request: Request, deadline_ms: int | None) -
         Problem: there is none.
     """
     await worker.admit(request, Scope.EXPLAIN)
+    worker.require_files()
     explainer = worker.require_prediction().explainer
     with explainer.explaining():
         # Features are kept of predictions and reports, not once more of the same image's explanation.
@@ -119,6 +121,7 @@ async def reported(worker: Worker, request: Request, kind: ResultKind, deadline_
     await worker.admit(request, Scope.PREDICT)
     if kind is ResultKind.CAPTURE:
         await worker.admit(request, Scope.EXPLAIN)
+    worker.require_files()
     require_dicom(request.headers.get("content-type", ""))
     explainer = worker.require_prediction().explainer
     if kind is ResultKind.REPORT:
