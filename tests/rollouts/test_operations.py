@@ -244,6 +244,49 @@ def test_only_approved_versions_answer_at_a_clinical_endpoint(
     assert [record.action for record in denied] == ["endpoint.promote", "endpoint.canary", "endpoint.deploy"]
 
 
+@pytest.mark.parametrize("change", [{"canary": 10}, {"shadow": True}])
+def test_what_would_promote_itself_needs_the_approval_of_a_promotion_before_it_begins(
+    operations: Operations, register: Register, registry: ModelRegistry, home: Home, change: dict[str, Any]
+) -> None:
+    one, two = register(), register()
+    approve(registry, one, Alias.CHAMPION)
+    deploy(operations, one, CHAMPION)
+    approve(registry, two, Alias.CHALLENGER)
+    wish = replace(WISH, gates=GATES, promotes=True)
+    with pytest.raises(PolicyError, match="no Approval as champion;"):
+        deploy(operations, two, replace(wish, **change))
+    assert told(operations) == [("deploy", "succeeded")]
+    deploy(operations, two, CANARY)
+    with pytest.raises(PolicyError, match="no Approval as champion;"):
+        operations.plan_shift(NAME, 25, wish)
+    assert split(operations) == {"cxr:1": 90, "cxr:2": 10}
+    denied = [r.action for r in AuditTrail(home, open_database(home)).list() if r.outcome == "denied"]
+    assert len(denied) == 2
+
+
+@pytest.mark.usefixtures("asking")
+def test_a_promotion_is_held_against_the_rules_of_its_own_moment(
+    operations: Operations, register: Register, registry: ModelRegistry, home: Home
+) -> None:
+    """The card lost its statements while the gates were watched, or the plan is older than the rule."""
+    one, two = register(score=0.3), register(score=0.3)
+    approve(registry, one, Alias.CHAMPION)
+    approve(registry, two, Alias.CHAMPION)
+    deploy(operations, one, CHAMPION)
+    wish = replace(CANARY, canary=50, gates=GATES, promotes=True)
+    planned = operations.plan_deploy(NAME, two, wish)
+    registry.update_card(two, ModelCard(name="cxr"), actor="mallory")
+    with pytest.raises(PolicyError, match=r"The card of cxr:2 misses \d+ required fields"):
+        operations.run(planned)
+    assert split(operations) == {"cxr:1": 50, "cxr:2": 50}
+    assert told(operations) == [("deploy", "succeeded"), ("canary", "succeeded")]
+    outcome = operations.records.history(NAME)[0].outcome or ""
+    assert "its gates held. Not promoted: The card of cxr:2 misses" in outcome
+    trail = AuditTrail(home, open_database(home))
+    assert [r.action for r in trail.list() if r.outcome == "denied"] == ["endpoint.promote"]
+    assert trail.verify().ok
+
+
 def test_a_card_that_lacks_statements_keeps_a_version_away(
     operations: Operations, register: Register, registry: ModelRegistry
 ) -> None:

@@ -12,8 +12,18 @@ from filelock import FileLock
 
 from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout
 from isocenter.domain.run import RunId
-from isocenter.errors import GateFailedError, InputError, IsocenterError, JobFailedError, TransientFaultError
+from isocenter.errors import (
+    GateFailedError,
+    InputError,
+    IntegrityError,
+    IsocenterError,
+    JobFailedError,
+    PolicyError,
+    TransientFaultError,
+)
 from isocenter.home import Home
+from isocenter.registry.models import ModelRegistry
+from isocenter.rollouts.approval import check_rollout
 from isocenter.rollouts.gates import GateResult, Gates, gate_results
 from isocenter.rollouts.placing import bring
 from isocenter.rollouts.planning import candidate_of, later_than, stable_of, with_weight
@@ -42,6 +52,7 @@ class Driver:
         target: where.
         server: reaches the service.
         records: the history.
+        registry: knows approvals and cards, which a promotion is held against.
         watcher: is told how things stand, each time they are looked at.
     """
 
@@ -49,6 +60,7 @@ class Driver:
     target: Target
     server: Server
     records: RolloutRecords
+    registry: ModelRegistry
     watcher: Watcher = silent
 
     def drive(self, step: Step) -> Step:
@@ -60,6 +72,7 @@ class Driver:
         Raises:
             GateFailedError: a gate failed; the last good version serves again.
             JobFailedError: it could not be brought into force; the last good version serves again.
+            PolicyError, IntegrityError: its gates held and it may not be promoted; it stays as it is.
             InputError: a later step took its place.
         """
         try:
@@ -142,8 +155,25 @@ class Driver:
         kind, rollout = with_weight(step, 100)
         because = f"The gates of {step.rollout.id} held. {step.reason}"[:_LONGEST_REASON]
         promotion = self._following(step, kind, rollout, step.back_to, because)
+        self._check_promotion(step, promotion)
         self._keep(step, RolloutState.SUCCEEDED, told, promotion)
         return self.drive(promotion)
+
+    def _check_promotion(self, step: Step, promotion: Step) -> None:
+        """Leave the split as it is unless the new version may answer alone.
+
+        It was asked when ``step`` was planned; approvals and cards may have changed since, or an older plan
+        may never have been asked. What ``step`` brought into force was allowed by itself and its gates held,
+        so nothing is taken back.
+        """
+        record = self.records.endpoint(step.rollout.endpoint)
+        try:
+            check_rollout(self.registry, promotion.rollout, record.alias if record else None)
+        except (PolicyError, IntegrityError) as error:
+            self.records.deny(promotion, error.message)
+            told = f"In force; its gates held. Not promoted: {error.message}"
+            self._keep(step, RolloutState.SUCCEEDED, told)
+            raise
 
     def _go_back(self, step: Step, error: IsocenterError) -> None:
         """Write down the failure and restore the last good version."""
