@@ -165,6 +165,7 @@ def test_gates_that_hold_promote(operations: Operations, register: Register) -> 
     ("behaviour", "gates", "says"),
     [
         ({"status": 500}, GATES, "error-rate 1, at most 0.01"),
+        ({"status": 422}, replace(GATES, wait_s=3), "requests 0, at least 5"),
         ({"delay_s": 0.2}, replace(GATES, p99_s=0.1), "p99 0.2"),
         ({"decision": "abstained"}, replace(GATES, abstention_rate=0.5), "abstention-rate 1, at most 0.5"),
         ({"score": 0.9}, replace(GATES, score_shift=0.1), "score-shift 0.6, at most 0.1"),

@@ -161,6 +161,21 @@ def test_a_version_that_does_not_answer_in_time(tmp_path: Path) -> None:
     run(tmp_path, {"a": (100, peer(GOOD, pause_s=5))}, ask, Limits(answer_s=0.2))
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 408, 413, 415, 422, 429])
+def test_an_answer_that_refuses_the_caller_says_nothing_about_the_version(
+    tmp_path: Path, status: int
+) -> None:
+    refused = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status
+
+    async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
+        async with session.post("/predict", data=b"x") as response:
+            assert response.status == status
+        counted = proxy.tallies["a"].as_json()
+        assert (counted["requests"], counted["errors"], counted["p99_s"]) == (0, 0, None)
+
+    run(tmp_path, {"a": (100, peer(refused))}, ask)
+
+
 def test_a_client_that_sends_slowly(tmp_path: Path) -> None:
     async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
