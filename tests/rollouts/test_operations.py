@@ -1,5 +1,7 @@
 """Steps of endpoints on this machine, with real processes behind them."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -181,6 +183,53 @@ def test_a_gate_that_fails_rolls_back_by_itself_and_says_why(
     back, failed, _ = operations.records.history(NAME)
     assert (back.kind, failed.state) == (Kind.ROLLBACK, RolloutState.FAILED)
     assert says in back.reason and says in (failed.outcome or "")
+
+
+@pytest.mark.usefixtures("asking")
+def test_errors_fail_a_gate_before_all_requests_came(operations: Operations, register: Register) -> None:
+    deploy(operations, register(score=0.3))
+    gates = Gates(min_requests=10_000, watch_s=600, wait_s=600)
+    with pytest.raises(GateFailedError, match="error-rate 1, at most"):
+        deploy(operations, register(status=500), replace(CANARY, canary=50, gates=gates))
+    assert split(operations) == {"cxr:1": 100}
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_canary_whose_processes_die_fails_its_gates(
+    operations: Operations,
+    register: Register,
+    home: Home,
+    local_endpoints: ModuleType,
+    is_asked: bool,
+) -> None:
+    """By its errors where it is asked, though callers get the other version's answers; or by being down."""
+    deploy(operations, register(score=0.3))
+    two = register(score=0.3)
+    wish = replace(CANARY, canary=50, gates=replace(GATES, min_requests=50, wait_s=600), promotes=True)
+    failures: list[GateFailedError] = []
+
+    def watch() -> None:
+        watching = replace(operations, driver=replace(operations.driver, down_s=60.0 if is_asked else 2.0))
+        try:
+            deploy(watching, two, wish)
+        except GateFailedError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    local_endpoints.wait_for(lambda: told(operations)[-1] == ("canary", "watching"))
+    behaviour = Path(two.artifact_uri) / "behaviour.json"
+    behaviour.chmod(0o644)
+    behaviour.write_text(json.dumps({"fails": "There are no weights."}))
+    for pid in local_endpoints.processes(home, local_endpoints.key_of(home, "cxr:2")):
+        os.kill(pid, signal.SIGKILL)
+    endpoint = operations.driver.server.describe(NAME)
+    statuses = {local_endpoints.post(endpoint)[0] for _ in range(20 if is_asked else 0)}
+    thread.join()
+    assert statuses <= {200}
+    says = "error-rate" if is_asked else "its processes have been down for 2 s"
+    assert says in str(failures[0])
+    assert (split(operations), told(operations)[-1]) == ({"cxr:1": 100}, ("rollback", "succeeded"))
 
 
 def test_a_gate_without_requests_does_not_hold(operations: Operations, register: Register) -> None:

@@ -139,6 +139,11 @@ def test_a_version_that_is_not_there_is_stood_in_for_by_the_other(tmp_path: Path
         for _ in range(10):
             async with session.post("/predict", data=b"x") as response:
                 assert response.status == 200
+        counted = {key: tally.as_json() for key, tally in proxy.tallies.items()}
+        assert {key: (each["requests"], each["errors"]) for key, each in counted.items()} == {
+            "a": (5, 5),
+            "b": (10, 0),
+        }
 
     run(tmp_path, {"a": (50, None), "b": (50, peer(GOOD))}, ask)
 
@@ -148,6 +153,10 @@ def test_nobody_there(tmp_path: Path) -> None:
         async with session.post("/predict", data=b"x") as response:
             assert await refusal(response) == (503, "unavailable")
             assert response.headers["Retry-After"] == "1"
+        assert proxy.tallies["a"].as_json()["errors"] == 1
+        async with session.get("/readyz") as response:
+            assert response.status == 503
+        assert proxy.tallies["a"].as_json()["requests"] == 1, "a GET is no prediction"
 
     run(tmp_path, {"a": (100, None)}, ask, Limits(hold_s=0.2))
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from filelock import FileLock
 
-from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout
+from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout, Variant
 from isocenter.domain.run import RunId
 from isocenter.errors import (
     GateFailedError,
@@ -24,7 +24,8 @@ from isocenter.errors import (
 from isocenter.home import Home
 from isocenter.registry.models import ModelRegistry
 from isocenter.rollouts.approval import check_rollout
-from isocenter.rollouts.gates import GateResult, Gates, gate_results
+from isocenter.rollouts.gates import GateResult, Gates, gate_results, has_too_many_errors
+from isocenter.rollouts.liveness import Liveness
 from isocenter.rollouts.placing import bring
 from isocenter.rollouts.planning import candidate_of, later_than, stable_of, with_weight
 from isocenter.rollouts.records import Kind, RolloutRecords, RolloutState, Step
@@ -35,6 +36,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 10.0
 _MOST_TRIES = 8
 """In a row, of a service that is busy."""
 _LONGEST_REASON = 1_500
+_DOWN_S = 30.0
 _Result = TypeVar("_Result")
 Watcher = Callable[[Step, Endpoint | None, tuple[GateResult, ...]], None]
 
@@ -54,6 +56,7 @@ class Driver:
         records: the history.
         registry: knows approvals and cards, which a promotion is held against.
         watcher: is told how things stand, each time they are looked at.
+        down_s: a new version whose processes have been down for so long fails its gates.
     """
 
     home: Home
@@ -62,6 +65,7 @@ class Driver:
     records: RolloutRecords
     registry: ModelRegistry
     watcher: Watcher = silent
+    down_s: float = _DOWN_S
 
     def drive(self, step: Step) -> Step:
         """Go on with ``step`` from wherever it is, to its end.
@@ -121,9 +125,12 @@ class Driver:
         """Look at the new version until its gates have held long enough.
 
         Raises:
-            GateFailedError: one doesn't hold; the message names it, what was seen and what is allowed.
+            GateFailedError: one doesn't hold; the message names it, what was seen and what is allowed. Or
+                the version's processes are down.
         """
         began, wait = time.monotonic(), _FIRST_WAIT_S
+        name, reference = step.rollout.endpoint, _watched(step).reference
+        liveness = Liveness(lambda: _patiently(lambda: self.server.describe(name)), reference, self.down_s)
         while True:
             seen = self._observe(step)
             results = gate_results(gates, seen)
@@ -134,18 +141,21 @@ class Driver:
             # A comparison comes a little after its request, so it is not missed at once.
             if enough.holds and (broken if waited >= gates.watch_s else _broken_by_value(broken)):
                 raise _gate_failed(step, broken)
+            if has_too_many_errors(gates, seen):
+                raise _gate_failed(step, [r for r in broken if r.name == "error-rate"])
+            if (problem := liveness.problem()) is not None:
+                raise _did_not_pass(step, problem)
             if enough.holds and waited >= gates.watch_s:
                 return
             if waited > max(gates.wait_s, gates.watch_s):
-                raise _gate_failed(step, [enough])
+                raise _gate_failed(step, [enough, *_broken_by_value(broken)])
             self._refuse_superseded(step)
             wait = _sleep(wait, most=1.0)
 
     def _observe(self, step: Step) -> Observation:
-        watched = candidate_of(step) or stable_of(step)
         name = step.rollout.endpoint
         observed = _patiently(lambda: self.server.observe(name))
-        return observed.get(watched.reference, Observation())
+        return observed.get(_watched(step).reference, Observation())
 
     def _succeed(self, step: Step) -> Step:
         told = "In force." if step.gates is None else "In force; its gates held."
@@ -237,11 +247,17 @@ def _broken_by_value(broken: list[GateResult]) -> list[GateResult]:
     return [result for result in broken if result.value is not None]
 
 
+def _watched(step: Step) -> Variant:
+    return candidate_of(step) or stable_of(step)
+
+
 def _gate_failed(step: Step, broken: list[GateResult]) -> GateFailedError:
-    watched = candidate_of(step) or stable_of(step)
-    what = "; ".join(result.text for result in broken)
+    return _did_not_pass(step, "; ".join(result.text for result in broken) + ".")
+
+
+def _did_not_pass(step: Step, because: str) -> GateFailedError:
     return GateFailedError(
-        f"{watched.reference} behind {step.rollout.endpoint} did not pass: {what}.",
+        f"{_watched(step).reference} behind {step.rollout.endpoint} did not pass: {because}",
         hint=f"isocenter endpoint status {step.rollout.endpoint}",
     )
 
