@@ -231,6 +231,12 @@ def test_a_reference_by_champion_makes_the_endpoint_clinical(store: Home, isocen
     assert found["alias"] == "champion"
     refused = isocenter_cli("endpoint", "deploy", "chest", "cxr:2", "--canary", "10", *REASON)
     assert (refused.returncode, "no Approval as champion or challenger" in refused.stderr) == (8, True)
+    isocenter_cli("model", "promote", "cxr:2", "--to", "challenger", "--reason", "reviewed")
+    for way in (("--canary", "10"), ("--shadow",)):
+        refused = isocenter_cli("endpoint", "deploy", "chest", "cxr:2", *way, "--promote", *REASON)
+        assert (refused.returncode, "cxr:2 has no Approval as champion;" in refused.stderr) == (8, True)
+    found = json.loads(isocenter_cli("endpoint", "status", "chest", "--json").stdout)
+    assert [step["kind"] for step in found["history"]] == ["deploy"]
 
 
 def test_a_gate_that_fails_ends_with_4(store: Home, isocenter_cli: Cli) -> None:

@@ -1,5 +1,7 @@
 """Steps of endpoints on this machine, with real processes behind them."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -165,6 +167,7 @@ def test_gates_that_hold_promote(operations: Operations, register: Register) -> 
     ("behaviour", "gates", "says"),
     [
         ({"status": 500}, GATES, "error-rate 1, at most 0.01"),
+        ({"status": 422}, replace(GATES, wait_s=3), "requests 0, at least 5"),
         ({"delay_s": 0.2}, replace(GATES, p99_s=0.1), "p99 0.2"),
         ({"decision": "abstained"}, replace(GATES, abstention_rate=0.5), "abstention-rate 1, at most 0.5"),
         ({"score": 0.9}, replace(GATES, score_shift=0.1), "score-shift 0.6, at most 0.1"),
@@ -180,6 +183,53 @@ def test_a_gate_that_fails_rolls_back_by_itself_and_says_why(
     back, failed, _ = operations.records.history(NAME)
     assert (back.kind, failed.state) == (Kind.ROLLBACK, RolloutState.FAILED)
     assert says in back.reason and says in (failed.outcome or "")
+
+
+@pytest.mark.usefixtures("asking")
+def test_errors_fail_a_gate_before_all_requests_came(operations: Operations, register: Register) -> None:
+    deploy(operations, register(score=0.3))
+    gates = Gates(min_requests=10_000, watch_s=600, wait_s=600)
+    with pytest.raises(GateFailedError, match="error-rate 1, at most"):
+        deploy(operations, register(status=500), replace(CANARY, canary=50, gates=gates))
+    assert split(operations) == {"cxr:1": 100}
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_canary_whose_processes_die_fails_its_gates(
+    operations: Operations,
+    register: Register,
+    home: Home,
+    local_endpoints: ModuleType,
+    is_asked: bool,
+) -> None:
+    """By its errors where it is asked, though callers get the other version's answers; or by being down."""
+    deploy(operations, register(score=0.3))
+    two = register(score=0.3)
+    wish = replace(CANARY, canary=50, gates=replace(GATES, min_requests=50, wait_s=600), promotes=True)
+    failures: list[GateFailedError] = []
+
+    def watch() -> None:
+        watching = replace(operations, driver=replace(operations.driver, down_s=60.0 if is_asked else 2.0))
+        try:
+            deploy(watching, two, wish)
+        except GateFailedError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    local_endpoints.wait_for(lambda: told(operations)[-1] == ("canary", "watching"))
+    behaviour = Path(two.artifact_uri) / "behaviour.json"
+    behaviour.chmod(0o644)
+    behaviour.write_text(json.dumps({"fails": "There are no weights."}))
+    for pid in local_endpoints.processes(home, local_endpoints.key_of(home, "cxr:2")):
+        os.kill(pid, signal.SIGKILL)
+    endpoint = operations.driver.server.describe(NAME)
+    statuses = {local_endpoints.post(endpoint)[0] for _ in range(20 if is_asked else 0)}
+    thread.join()
+    assert statuses <= {200}
+    says = "error-rate" if is_asked else "its processes have been down for 2 s"
+    assert says in str(failures[0])
+    assert (split(operations), told(operations)[-1]) == ({"cxr:1": 100}, ("rollback", "succeeded"))
 
 
 def test_a_gate_without_requests_does_not_hold(operations: Operations, register: Register) -> None:
@@ -242,6 +292,49 @@ def test_only_approved_versions_answer_at_a_clinical_endpoint(
     assert split(operations) == {"cxr:2": 100}
     denied = [r for r in AuditTrail(home, open_database(home)).list() if r.outcome == "denied"]
     assert [record.action for record in denied] == ["endpoint.promote", "endpoint.canary", "endpoint.deploy"]
+
+
+@pytest.mark.parametrize("change", [{"canary": 10}, {"shadow": True}])
+def test_what_would_promote_itself_needs_the_approval_of_a_promotion_before_it_begins(
+    operations: Operations, register: Register, registry: ModelRegistry, home: Home, change: dict[str, Any]
+) -> None:
+    one, two = register(), register()
+    approve(registry, one, Alias.CHAMPION)
+    deploy(operations, one, CHAMPION)
+    approve(registry, two, Alias.CHALLENGER)
+    wish = replace(WISH, gates=GATES, promotes=True)
+    with pytest.raises(PolicyError, match="no Approval as champion;"):
+        deploy(operations, two, replace(wish, **change))
+    assert told(operations) == [("deploy", "succeeded")]
+    deploy(operations, two, CANARY)
+    with pytest.raises(PolicyError, match="no Approval as champion;"):
+        operations.plan_shift(NAME, 25, wish)
+    assert split(operations) == {"cxr:1": 90, "cxr:2": 10}
+    denied = [r.action for r in AuditTrail(home, open_database(home)).list() if r.outcome == "denied"]
+    assert len(denied) == 2
+
+
+@pytest.mark.usefixtures("asking")
+def test_a_promotion_is_held_against_the_rules_of_its_own_moment(
+    operations: Operations, register: Register, registry: ModelRegistry, home: Home
+) -> None:
+    """The card lost its statements while the gates were watched, or the plan is older than the rule."""
+    one, two = register(score=0.3), register(score=0.3)
+    approve(registry, one, Alias.CHAMPION)
+    approve(registry, two, Alias.CHAMPION)
+    deploy(operations, one, CHAMPION)
+    wish = replace(CANARY, canary=50, gates=GATES, promotes=True)
+    planned = operations.plan_deploy(NAME, two, wish)
+    registry.update_card(two, ModelCard(name="cxr"), actor="mallory")
+    with pytest.raises(PolicyError, match=r"The card of cxr:2 misses \d+ required fields"):
+        operations.run(planned)
+    assert split(operations) == {"cxr:1": 50, "cxr:2": 50}
+    assert told(operations) == [("deploy", "succeeded"), ("canary", "succeeded")]
+    outcome = operations.records.history(NAME)[0].outcome or ""
+    assert "its gates held. Not promoted: The card of cxr:2 misses" in outcome
+    trail = AuditTrail(home, open_database(home))
+    assert [r.action for r in trail.list() if r.outcome == "denied"] == ["endpoint.promote"]
+    assert trail.verify().ok
 
 
 def test_a_card_that_lacks_statements_keeps_a_version_away(

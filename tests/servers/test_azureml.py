@@ -279,6 +279,14 @@ class TestAzureMLServer(ServerContract):
         assert (seen["cxr:1"].requests, seen["cxr:1"].errors) == (3, 0)
         assert (seen["cxr:2"].requests, seen["cxr:2"].errors, seen["cxr:2"].abstained) == (3, 3, 0)
 
+    def test_refused_callers_are_not_counted(
+        self, server: Server, bundle: Callable[..., Variant], score: Callable[..., tuple[int, Any]]
+    ) -> None:
+        endpoint = self.serve(server, *self.canary(bundle(1), bundle(2, status=422), 50))
+        assert Counter(score(endpoint)[0] for _ in range(6)) == {200: 3, 422: 3}
+        seen = self.observed(server, lambda found: found["cxr:1"].requests == 3)
+        assert (seen["cxr:2"].requests, seen["cxr:2"].errors) == (0, 0)
+
     def test_a_service_that_is_busy_or_gone(
         self, server: Server, target: DeploymentDescriptor, one: Variant
     ) -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +250,14 @@ class TestKubernetesServer(ServerContract):
         assert [ask(endpoint)[0] for _ in range(3)] == [500] * 3
         seen = self.observed(server, lambda found: found["cxr:1"].requests == 3)
         assert seen["cxr:1"].errors == 3
+
+    def test_refused_callers_are_not_counted(self, server: Server, running: DeploymentDescriptor) -> None:
+        versions = (variant(running, 1), variant(running, 2, status=422))
+        endpoint = self.serve(server, *self.canary(*versions, 50))
+        answered = Counter(ask(endpoint)[0] for _ in range(8))
+        assert set(answered) == {200, 422}
+        seen = self.observed(server, lambda found: found["cxr:1"].requests == answered[200])
+        assert (seen["cxr:2"].requests, seen["cxr:2"].errors, seen["cxr:2"].p99_s) == (0, 0, None)
 
     def test_counts_begin_with_the_split(
         self, server: Server, one: Variant, two: Variant, predict: Predict

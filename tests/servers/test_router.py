@@ -139,6 +139,11 @@ def test_a_version_that_is_not_there_is_stood_in_for_by_the_other(tmp_path: Path
         for _ in range(10):
             async with session.post("/predict", data=b"x") as response:
                 assert response.status == 200
+        counted = {key: tally.as_json() for key, tally in proxy.tallies.items()}
+        assert {key: (each["requests"], each["errors"]) for key, each in counted.items()} == {
+            "a": (5, 5),
+            "b": (10, 0),
+        }
 
     run(tmp_path, {"a": (50, None), "b": (50, peer(GOOD))}, ask)
 
@@ -148,6 +153,10 @@ def test_nobody_there(tmp_path: Path) -> None:
         async with session.post("/predict", data=b"x") as response:
             assert await refusal(response) == (503, "unavailable")
             assert response.headers["Retry-After"] == "1"
+        assert proxy.tallies["a"].as_json()["errors"] == 1
+        async with session.get("/readyz") as response:
+            assert response.status == 503
+        assert proxy.tallies["a"].as_json()["requests"] == 1, "a GET is no prediction"
 
     run(tmp_path, {"a": (100, None)}, ask, Limits(hold_s=0.2))
 
@@ -159,6 +168,21 @@ def test_a_version_that_does_not_answer_in_time(tmp_path: Path) -> None:
         assert proxy.tallies["a"].as_json()["errors"] == 1
 
     run(tmp_path, {"a": (100, peer(GOOD, pause_s=5))}, ask, Limits(answer_s=0.2))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 408, 413, 415, 422, 429])
+def test_an_answer_that_refuses_the_caller_says_nothing_about_the_version(
+    tmp_path: Path, status: int
+) -> None:
+    refused = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status
+
+    async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
+        async with session.post("/predict", data=b"x") as response:
+            assert response.status == status
+        counted = proxy.tallies["a"].as_json()
+        assert (counted["requests"], counted["errors"], counted["p99_s"]) == (0, 0, None)
+
+    run(tmp_path, {"a": (100, peer(refused))}, ask)
 
 
 def test_a_client_that_sends_slowly(tmp_path: Path) -> None:

@@ -311,6 +311,21 @@ class TestSageMakerServer(ServerContract):
         seen = self.observed(server, lambda found: found["cxr:2"].requests == 5)
         assert (seen["cxr:2"].errors, seen["cxr:1"].errors) == (5, 0)
 
+    def test_refused_callers_are_not_counted(
+        self, server: Server, one: Variant, running: DeploymentDescriptor, runtime: Any
+    ) -> None:
+        self.serve(server, *self.canary(one, variant(running, 2, status=422), 50))
+        answered = 0
+        for _ in range(10):
+            try:
+                runtime.invoke_endpoint(EndpointName=SERVICE, ContentType="application/dicom", Body=b"x")
+                answered += 1
+            except runtime.exceptions.ModelError as error:
+                assert error.response["OriginalStatusCode"] == 422
+        assert 0 < answered < 10
+        seen = self.observed(server, lambda found: found["cxr:1"].requests >= answered)
+        assert (seen["cxr:2"].requests, seen["cxr:2"].errors) == (0, 0)
+
     def test_answers_are_kept_and_requests_are_not(
         self, server: Server, one: Variant, target: DeploymentDescriptor, runtime: Any
     ) -> None:

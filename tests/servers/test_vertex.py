@@ -247,6 +247,12 @@ class TestVertexServer(ServerContract):
         assert (seen["cxr:1"].requests, seen["cxr:1"].errors) == (3, 0)
         assert (seen["cxr:2"].requests, seen["cxr:2"].errors, seen["cxr:2"].abstained) == (3, 3, 0)
 
+    def test_refused_callers_are_not_counted(self, server: Server, bundle: Callable[..., Variant]) -> None:
+        endpoint = self.serve(server, *self.canary(bundle(1), bundle(2, status=422), 50))
+        assert Counter(post_to(endpoint)[0] for _ in range(6)) == {200: 3, 422: 3}
+        seen = self.observed(server, lambda found: found["cxr:1"].requests == 3)
+        assert (seen["cxr:2"].requests, seen["cxr:2"].errors) == (0, 0)
+
     def test_figures_begin_with_the_present_split(self, server: Server, one: Variant, two: Variant) -> None:
         endpoint = self.serve(server, one)
         assert post_to(endpoint)[0] == 200

@@ -210,7 +210,8 @@ class Observation:
     """What one version did since the present split of the traffic began.
 
     Args:
-        requests: that it answered, or should have.
+        requests: that it answered, or should have; without those that it refused by a status of 400 to 499,
+            which says something about the caller.
         errors: of these, with a status of 500 or above or no answer at all.
         abstained: of these, without a decision.
         p99_s: 99th percentile of its latency in seconds; None without requests.
@@ -222,6 +223,11 @@ class Observation:
     abstained: int = 0
     p99_s: float | None = None
     comparison: Comparison = field(default_factory=Comparison)
+
+
+def is_refusal(status: int) -> bool:
+    """Whether an HTTP status says something about the caller, and so nothing about the version."""
+    return 400 <= status < 500
 
 
 def check_endpoint_name(name: str) -> str:

@@ -2,12 +2,29 @@
 
 from isocenter.cards.completeness import missing_fields
 from isocenter.domain.model import Alias, ModelVersion
-from isocenter.errors import PolicyError
+from isocenter.domain.rollout import Rollout
+from isocenter.errors import IntegrityError, PolicyError
 from isocenter.registry.models import ModelRegistry
 
 CLINICAL = (Alias.CHAMPION,)
 """Aliases whose endpoints answer about patients."""
 _ALL = 100
+
+
+def check_rollout(registry: ModelRegistry, rollout: Rollout, alias: Alias | None) -> None:
+    """Raise unless each version that ``rollout`` has answer may, at an endpoint that stands for ``alias``.
+
+    Raises:
+        PolicyError: one may not, see :func:`check_may_answer`.
+        IntegrityError: the registry holds another bundle under its number.
+    """
+    if alias is None or alias not in CLINICAL:
+        return
+    for variant in rollout.answering:
+        version = registry.get(variant.reference)
+        if version.artifact_digest != variant.digest:
+            raise IntegrityError(f"{variant.reference} is not the version that was deployed.")
+        check_may_answer(registry, version, alias, variant.weight)
 
 
 def check_may_answer(registry: ModelRegistry, version: ModelVersion, alias: Alias, weight: int) -> None:

@@ -10,11 +10,22 @@ from typing import TypeVar
 
 from filelock import FileLock
 
-from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout
+from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout, Variant
 from isocenter.domain.run import RunId
-from isocenter.errors import GateFailedError, InputError, IsocenterError, JobFailedError, TransientFaultError
+from isocenter.errors import (
+    GateFailedError,
+    InputError,
+    IntegrityError,
+    IsocenterError,
+    JobFailedError,
+    PolicyError,
+    TransientFaultError,
+)
 from isocenter.home import Home
-from isocenter.rollouts.gates import GateResult, Gates, gate_results
+from isocenter.registry.models import ModelRegistry
+from isocenter.rollouts.approval import check_rollout
+from isocenter.rollouts.gates import GateResult, Gates, gate_results, has_too_many_errors
+from isocenter.rollouts.liveness import Liveness
 from isocenter.rollouts.placing import bring
 from isocenter.rollouts.planning import candidate_of, later_than, stable_of, with_weight
 from isocenter.rollouts.records import Kind, RolloutRecords, RolloutState, Step
@@ -25,6 +36,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 10.0
 _MOST_TRIES = 8
 """In a row, of a service that is busy."""
 _LONGEST_REASON = 1_500
+_DOWN_S = 30.0
 _Result = TypeVar("_Result")
 Watcher = Callable[[Step, Endpoint | None, tuple[GateResult, ...]], None]
 
@@ -42,14 +54,18 @@ class Driver:
         target: where.
         server: reaches the service.
         records: the history.
+        registry: knows approvals and cards, which a promotion is held against.
         watcher: is told how things stand, each time they are looked at.
+        down_s: a new version whose processes have been down for so long fails its gates.
     """
 
     home: Home
     target: Target
     server: Server
     records: RolloutRecords
+    registry: ModelRegistry
     watcher: Watcher = silent
+    down_s: float = _DOWN_S
 
     def drive(self, step: Step) -> Step:
         """Go on with ``step`` from wherever it is, to its end.
@@ -60,6 +76,7 @@ class Driver:
         Raises:
             GateFailedError: a gate failed; the last good version serves again.
             JobFailedError: it could not be brought into force; the last good version serves again.
+            PolicyError, IntegrityError: its gates held and it may not be promoted; it stays as it is.
             InputError: a later step took its place.
         """
         try:
@@ -108,9 +125,12 @@ class Driver:
         """Look at the new version until its gates have held long enough.
 
         Raises:
-            GateFailedError: one doesn't hold; the message names it, what was seen and what is allowed.
+            GateFailedError: one doesn't hold; the message names it, what was seen and what is allowed. Or
+                the version's processes are down.
         """
         began, wait = time.monotonic(), _FIRST_WAIT_S
+        name, reference = step.rollout.endpoint, _watched(step).reference
+        liveness = Liveness(lambda: _patiently(lambda: self.server.describe(name)), reference, self.down_s)
         while True:
             seen = self._observe(step)
             results = gate_results(gates, seen)
@@ -121,18 +141,21 @@ class Driver:
             # A comparison comes a little after its request, so it is not missed at once.
             if enough.holds and (broken if waited >= gates.watch_s else _broken_by_value(broken)):
                 raise _gate_failed(step, broken)
+            if has_too_many_errors(gates, seen):
+                raise _gate_failed(step, [r for r in broken if r.name == "error-rate"])
+            if (problem := liveness.problem()) is not None:
+                raise _did_not_pass(step, problem)
             if enough.holds and waited >= gates.watch_s:
                 return
             if waited > max(gates.wait_s, gates.watch_s):
-                raise _gate_failed(step, [enough])
+                raise _gate_failed(step, [enough, *_broken_by_value(broken)])
             self._refuse_superseded(step)
             wait = _sleep(wait, most=1.0)
 
     def _observe(self, step: Step) -> Observation:
-        watched = candidate_of(step) or stable_of(step)
         name = step.rollout.endpoint
         observed = _patiently(lambda: self.server.observe(name))
-        return observed.get(watched.reference, Observation())
+        return observed.get(_watched(step).reference, Observation())
 
     def _succeed(self, step: Step) -> Step:
         told = "In force." if step.gates is None else "In force; its gates held."
@@ -142,8 +165,25 @@ class Driver:
         kind, rollout = with_weight(step, 100)
         because = f"The gates of {step.rollout.id} held. {step.reason}"[:_LONGEST_REASON]
         promotion = self._following(step, kind, rollout, step.back_to, because)
+        self._check_promotion(step, promotion)
         self._keep(step, RolloutState.SUCCEEDED, told, promotion)
         return self.drive(promotion)
+
+    def _check_promotion(self, step: Step, promotion: Step) -> None:
+        """Leave the split as it is unless the new version may answer alone.
+
+        It was asked when ``step`` was planned; approvals and cards may have changed since, or an older plan
+        may never have been asked. What ``step`` brought into force was allowed by itself and its gates held,
+        so nothing is taken back.
+        """
+        record = self.records.endpoint(step.rollout.endpoint)
+        try:
+            check_rollout(self.registry, promotion.rollout, record.alias if record else None)
+        except (PolicyError, IntegrityError) as error:
+            self.records.deny(promotion, error.message)
+            told = f"In force; its gates held. Not promoted: {error.message}"
+            self._keep(step, RolloutState.SUCCEEDED, told)
+            raise
 
     def _go_back(self, step: Step, error: IsocenterError) -> None:
         """Write down the failure and restore the last good version."""
@@ -207,11 +247,17 @@ def _broken_by_value(broken: list[GateResult]) -> list[GateResult]:
     return [result for result in broken if result.value is not None]
 
 
+def _watched(step: Step) -> Variant:
+    return candidate_of(step) or stable_of(step)
+
+
 def _gate_failed(step: Step, broken: list[GateResult]) -> GateFailedError:
-    watched = candidate_of(step) or stable_of(step)
-    what = "; ".join(result.text for result in broken)
+    return _did_not_pass(step, "; ".join(result.text for result in broken) + ".")
+
+
+def _did_not_pass(step: Step, because: str) -> GateFailedError:
     return GateFailedError(
-        f"{watched.reference} behind {step.rollout.endpoint} did not pass: {what}.",
+        f"{_watched(step).reference} behind {step.rollout.endpoint} did not pass: {because}",
         hint=f"isocenter endpoint status {step.rollout.endpoint}",
     )
 

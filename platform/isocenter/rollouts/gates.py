@@ -6,6 +6,9 @@ from typing import Any
 
 from isocenter.domain.rollout import Observation
 
+_FEWEST_ERRORS = 5
+"""Fewer may be an accident, whatever share of the first requests they are."""
+
 
 @dataclass(frozen=True)
 class Gates:
@@ -61,6 +64,13 @@ class GateResult:
 def gate_results(gates: Gates, seen: Observation) -> tuple[GateResult, ...]:
     """How each gate stands that ``gates`` asks about. What was not measured does not hold."""
     return tuple(_results(gates, seen))
+
+
+def has_too_many_errors(gates: Gates, seen: Observation) -> bool:
+    """Whether so many requests failed that ``min_requests`` can't make up for them if all others are good."""
+    if gates.error_rate is None or seen.errors < _FEWEST_ERRORS:
+        return False
+    return seen.errors > gates.error_rate * max(gates.min_requests, seen.requests)
 
 
 def gates_from_json(value: Mapping[str, Any]) -> Gates:

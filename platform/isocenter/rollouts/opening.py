@@ -29,5 +29,6 @@ def open_operations(home: Home, target: str, watcher: Watcher = silent) -> Opera
     place = find_target(home, target)
     server = load_server(place.backend, home, place.settings)
     records = RolloutRecords(database, trail)
-    driver = Driver(home, place, server, records, watcher)
-    return Operations(home, ModelRegistry(home, database, trail), records, driver)
+    registry = ModelRegistry(home, database, trail)
+    driver = Driver(home, place, server, records, registry, watcher)
+    return Operations(home, registry, records, driver)

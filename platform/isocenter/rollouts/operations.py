@@ -8,11 +8,11 @@ from isocenter.domain.model import Alias, ModelVersion
 from isocenter.domain.rollout import Rollout, Variant, check_endpoint_name
 from isocenter.domain.run import RunId
 from isocenter.domain.submission import Submission
-from isocenter.errors import InputError, IntegrityError, PolicyError
+from isocenter.errors import InputError, PolicyError
 from isocenter.home import Home
 from isocenter.registry.models import ModelRegistry
 from isocenter.rollouts import planning
-from isocenter.rollouts.approval import CLINICAL, check_may_answer
+from isocenter.rollouts.approval import check_rollout
 from isocenter.rollouts.bounds import bounds_of, check_bounds
 from isocenter.rollouts.driver import Driver
 from isocenter.rollouts.placing import place_of
@@ -174,7 +174,7 @@ class Operations:
         step = self._step(kind, rollout, wish, now)
         try:
             _check_reason(wish.reason)
-            self._check_allowed(rollout, alias)
+            self._check_allowed(step, alias)
         except PolicyError as error:
             if not wish.trial:
                 self.records.deny(step, error.message)
@@ -207,14 +207,12 @@ class Operations:
             created_at=datetime.now(UTC),
         )
 
-    def _check_allowed(self, rollout: Rollout, alias: Alias | None) -> None:
-        if alias not in CLINICAL or alias is None:
-            return
-        for variant in rollout.answering:
-            version = self.registry.get(variant.reference)
-            if version.artifact_digest != variant.digest:
-                raise IntegrityError(f"{variant.reference} is not the version that was deployed.")
-            check_may_answer(self.registry, version, alias, variant.weight)
+    def _check_allowed(self, step: Step, alias: Alias | None) -> None:
+        """Of a step that promotes by itself, what it would end in is asked about before it begins."""
+        check_rollout(self.registry, step.rollout, alias)
+        if step.promotes and planning.candidate_of(step) is not None:
+            _, promoted = planning.with_weight(step, 100)
+            check_rollout(self.registry, promoted, alias)
 
     def _check_gates(self, step: Step) -> None:
         server, gates = self.driver.server, step.gates

@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 from isocenter.backends.azureml_faults import explained
 from isocenter.backends.job_log import reason_in
 from isocenter.backends.place import described
-from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout, ServedVariant
+from isocenter.domain.rollout import (
+    Endpoint,
+    EndpointState,
+    Observation,
+    Rollout,
+    ServedVariant,
+    is_refusal,
+)
 from isocenter.domain.run import RunId
 from isocenter.domain.submission import Submission
 from isocenter.errors import IsocenterError
@@ -175,7 +182,7 @@ class AzureMLServer:
     def _observation(
         self, name: str, deployment: str, since: int, statuses: Mapping[int, int], p99_s: float | None
     ) -> Observation:
-        requests = sum(statuses.values())
+        requests = sum(count for status, count in statuses.items() if not is_refusal(status))
         return Observation(
             requests=requests,
             errors=sum(count for status, count in statuses.items() if status >= 500 or not status),

@@ -181,7 +181,7 @@ class Supervisor:
             "weight": route.get("weight", 0),
             "shadow": route.get("shadow", False),
             "state": group.state,
-            "instances": int(group.is_alive),
+            "instances": int(group.is_alive and group.is_ready),
         }
 
 

@@ -13,6 +13,7 @@ from isocenter.domain.rollout import Observation
 
 _STATISTICS = {
     "requests": ("Invocations", "Sum"),
+    "refused": ("Invocation4XXErrors", "Sum"),
     "errors": ("Invocation5XXErrors", "Sum"),
     "p99": ("ModelLatency", "p99"),
 }
@@ -71,11 +72,13 @@ def _observed(
     variants: Sequence[str], values: Mapping[str, list[float]]
 ) -> Iterator[tuple[str, Observation]]:
     for number, variant in enumerate(variants):
+        requests, refused = (int(sum(values.get(f"{name}{number}", []))) for name in ("requests", "refused"))
         latencies = values.get(f"p99{number}", [])
         yield (
             variant,
             Observation(
-                requests=int(sum(values.get(f"requests{number}", []))),
+                # Each metric of a minute is shown by itself, so one may be ahead of the other.
+                requests=max(0, requests - refused),
                 errors=int(sum(values.get(f"errors{number}", []))),
                 # Of several days the worst one's.
                 p99_s=max(latencies) / _MICROSECONDS if latencies else None,

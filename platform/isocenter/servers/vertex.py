@@ -10,7 +10,14 @@ from isocenter.backends.place import described
 from isocenter.backends.vertex_faults import explained
 from isocenter.backends.vertex_log import ContainerLog
 from isocenter.backends.vertex_request import location_of, project_of
-from isocenter.domain.rollout import Endpoint, EndpointState, Observation, Rollout, ServedVariant
+from isocenter.domain.rollout import (
+    Endpoint,
+    EndpointState,
+    Observation,
+    Rollout,
+    ServedVariant,
+    is_refusal,
+)
 from isocenter.domain.run import RunId
 from isocenter.domain.submission import Submission
 from isocenter.errors import InputError, IsocenterError
@@ -193,7 +200,7 @@ class VertexServer:
         self, name: str, number: str, since: int, statuses: Mapping[int, int], p99_s: float | None
     ) -> Observation:
         return Observation(
-            requests=sum(statuses.values()),
+            requests=sum(count for status, count in statuses.items() if not is_refusal(status)),
             errors=sum(count for status, count in statuses.items() if status >= 500 or not status),
             abstained=self._abstained(name, number, since) if statuses else 0,
             p99_s=p99_s,

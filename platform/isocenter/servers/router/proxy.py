@@ -86,9 +86,25 @@ class Proxy:
         Raises:
             RefusedError: none answers.
         """
+        missed: dict[str, tuple[Tally, float]] = {}
+        try:
+            return await self._first_answer(exchange, missed)
+        finally:
+            # Whatever the caller got in the end: it was these versions' request, and they did not answer it.
+            for tally, seconds in missed.values() if exchange.method == "POST" else ():
+                tally.count(None, seconds, ())
+
+    async def _first_answer(self, exchange: Exchange, missed: dict[str, tuple[Tally, float]]) -> Answer:
+        """The first answer.
+
+        Args:
+            exchange: the request.
+            missed: gets key -> where to count and after how long, of versions that could not be reached.
+        """
         key, failed, sends = self._choice.next(), set[str](), 0
-        deadline = time.monotonic() + self._limits.hold_s
-        while key is not None and time.monotonic() < deadline:
+        began = time.monotonic()
+        while key is not None and time.monotonic() - began < self._limits.hold_s:
+            missed.pop(key, None)
             try:
                 return await self._send(key, exchange)
             except BrokenError:
@@ -98,7 +114,7 @@ class Proxy:
                         502, "lost", "Two processes ended while they worked on this."
                     ) from None
             except UnreachableError:
-                pass
+                missed[key] = self.tallies.get(key, Tally()), time.monotonic() - began
             if self._choice.other({*failed, key}) is None:
                 # The same version again: its dying processes may still take connections for a moment.
                 failed.clear()

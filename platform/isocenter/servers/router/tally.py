@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from isocenter.domain.rollout import is_refusal
 from isocenter.servers.router.answers import Scored
 
 _SERVER_ERROR = 500
@@ -28,7 +29,9 @@ class Tally:
     latencies: Counter[int] = field(default_factory=Counter)
 
     def count(self, status: int | None, latency_s: float, scored: Sequence[Scored]) -> None:
-        """One request; ``status`` None where there was no answer."""
+        """One request; ``status`` None where there was no answer. A refused caller is not counted."""
+        if status is not None and is_refusal(status):
+            return
         self.requests += 1
         self.errors += status is None or status >= _SERVER_ERROR
         self.abstained += any(each.abstained for each in scored)
