@@ -93,6 +93,19 @@ def test_what_can_not_be_read_is_neither_repeated_nor_logged(
     assert log.read_bytes() == before
 
 
+def test_the_logs_are_bounded_and_nobody_elses(home: Home, server: Server, tmp_path: Path) -> None:
+    serve(server, tmp_path)
+    files = files_of(home)
+    logs = [files.supervisor_log, *files.directory.glob("groups/*/log")]
+    assert [log.stat().st_mode & 0o777 for log in logs] == [0o600, 0o600]
+    with files.supervisor_log.open("ab") as stream:
+        stream.write(b"said\n" * (4 << 20))
+    wait_for(lambda: files.supervisor_log.stat().st_size < 1000)
+    older = files.supervisor_log.with_name("supervisor.log.1")
+    assert older.stat().st_size >= 20 << 20
+    assert older.stat().st_mode & 0o777 == 0o600
+
+
 def test_an_encoded_body_is_passed_on_as_it_came(server: Server, tmp_path: Path) -> None:
     endpoint = serve(server, tmp_path)
     for body in (gzip.compress(b"image"), b"no gzip"):
