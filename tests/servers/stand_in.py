@@ -6,6 +6,7 @@ does: ``score``, ``status``, ``decision``, ``delay_s`` (of an answer), ``start_s
 
 import argparse
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ def app(options: argparse.Namespace, behaviour: dict[str, object]) -> web.Applic
             "version": int(options.number),
             "digest": options.digest,
             "bytes": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
             "authorization": request.headers.get("Authorization"),
             "worker": os.getpid(),
         }
@@ -40,7 +42,8 @@ def app(options: argparse.Namespace, behaviour: dict[str, object]) -> web.Applic
         return web.json_response({"ready": True})
 
     application = web.Application(client_max_size=1 << 30)
-    application.add_routes([web.get("/readyz", ready), web.post("/predict", predict)])
+    application.add_routes([web.get(path, ready) for path in ("/healthz", "/readyz")])
+    application.add_routes([web.post("/predict", predict)])
     return application
 
 
@@ -48,7 +51,8 @@ def work(listening: socket.socket, options: argparse.Namespace, behaviour: dict[
     async def serve() -> None:
         ended = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-        runner = web.AppRunner(app(options, behaviour), shutdown_timeout=30)
+        bounds = {"auto_decompress": False, "max_field_size": 1 << 16, "max_line_size": 1 << 16}
+        runner = web.AppRunner(app(options, behaviour), shutdown_timeout=30, **bounds)
         await runner.setup()
         await web.SockSite(runner, listening).start()
         await ended.wait()

@@ -14,6 +14,7 @@ from yarl import URL
 
 from isocenter.servers.router.answers import scores_in
 from isocenter.servers.router.choice import WeightedChoice
+from isocenter.servers.router.connection import FrontServer
 from isocenter.servers.router.limits import Limits
 from isocenter.servers.router.proxy import Proxy
 
@@ -50,9 +51,7 @@ async def routed(folder: Path, peers: dict[str, tuple[int, Peer | None]], limits
     (folder / "routes.json").write_text(json.dumps({"rollout": "1", "routes": routes}))
     proxy = Proxy(folder, limits)
     proxy.load()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.ServerRunner(FrontServer(proxy.handle, limits), shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -107,6 +106,7 @@ async def refusal(response: aiohttp.ClientResponse) -> tuple[int, str]:
     assert response.content_type == "application/problem+json"
     body = json.loads(await response.read())
     assert body["status"] == response.status
+    assert body["request_id"] == response.headers["X-Request-Id"]
     return response.status, body["code"]
 
 
@@ -193,6 +193,39 @@ def test_a_client_that_sends_slowly(tmp_path: Path) -> None:
         writer.close()
 
     run(tmp_path, {"a": (100, peer(GOOD))}, ask, Limits(pause_s=0.2))
+
+
+def test_a_head_that_comes_slowly_and_a_connection_without_one(tmp_path: Path) -> None:
+    async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for part in (b"POST /pre", b"dict HTTP/1.1\r\n", b"Host: x\r\n"):
+            writer.write(part)
+            await asyncio.sleep(0.02)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408")
+        assert json.loads(body)["code"] == "request-timeout"
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        writer.close()
+        async with session.post("/predict", data=b"x") as response:
+            assert response.status == 200
+
+    run(tmp_path, {"a": (100, peer(GOOD))}, ask, Limits(pause_s=0.3))
+
+
+def test_how_it_stands_is_said_when_there_is_no_room(tmp_path: Path) -> None:
+    async def ask(session: aiohttp.ClientSession, proxy: Proxy, port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        await asyncio.sleep(0.1)
+        async with session.post("/predict", data=b"x") as response:
+            assert await refusal(response) == (429, "busy")
+        async with session.get("/healthz") as response:
+            assert response.status == 200
+        writer.close()
+
+    run(tmp_path, {"a": (100, peer(GOOD))}, ask, Limits(incoming=1))
 
 
 @pytest.mark.parametrize("limits", [Limits(in_flight=1), Limits(buffered_bytes=1500)])

@@ -37,6 +37,7 @@ from isocenter.servers.local_collection import store_environment
 from isocenter.servers.local_files import CAPTURE, EndpointFiles
 from isocenter.servers.local_front import ask_front
 from isocenter.servers.local_group import SOCKET
+from isocenter.servers.local_log import open_log
 from isocenter.servers.local_process import inherited_environment
 from isocenter.tls import server_context, tls_files
 
@@ -265,7 +266,7 @@ def _start_supervisor(files: EndpointFiles) -> None:
     """
     if _is_supervised(files):
         return
-    with files.supervisor_log.open("ab", buffering=0) as log:
+    with open_log(files.supervisor_log) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "isocenter.servers.local_supervisor", str(files.directory)],
             cwd=files.directory,

@@ -3,11 +3,11 @@
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from isocenter.backends.job_log import failure_reason
 from isocenter.servers.local_files import EndpointFiles
+from isocenter.servers.local_log import bound_log
 from isocenter.servers.local_process import Process, kill_all, leader_of, start_process
 from isocenter.servers.unix_http import ask_socket
 
@@ -15,7 +15,6 @@ SOCKET = "serve.sock"
 _MOST_DEATHS = 3
 """Of a version that was never ready: then it won't be."""
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
-_LARGEST_LOG = 16 << 20
 _OK = 200
 
 
@@ -122,7 +121,7 @@ class Group:
     def _start(self) -> Process | None:
         directory, log = self._files.group(self.key), self._files.group_log(self.key)
         (directory / SOCKET).unlink(missing_ok=True)
-        _turn_over(log)
+        bound_log(log)
         environment = {**self._environment, **self.spec["environment"]}
         try:
             return start_process(self.spec["argv"], self._mark, environment, directory, log)
@@ -131,9 +130,3 @@ class Group:
             with log.open("a", encoding="utf-8") as stream:
                 stream.write(f"The serving program can't be started: {error.strerror}.\n")
             return None
-
-
-def _turn_over(log: Path) -> None:
-    """Keep two logs of bounded size."""
-    if log.is_file() and log.stat().st_size > _LARGEST_LOG:
-        log.replace(log.with_name("log.1"))

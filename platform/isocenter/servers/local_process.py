@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isocenter.servers.local_log import open_log
+
 _MARK = "ISOCENTER_ENDPOINT_PROCESS"
 # What of the user's environment serving processes get to see: never tokens, passwords or database addresses.
 _INHERITED = (
@@ -83,7 +85,7 @@ def start_process(
     Raises:
         OSError: it can't be started.
     """
-    with log.open("ab", buffering=0) as stream:
+    with open_log(log) as stream:
         child = subprocess.Popen(
             argv,
             env={**environment, _MARK: mark},

@@ -20,6 +20,7 @@ from isocenter.servers.local_collection import Collection
 from isocenter.servers.local_files import EndpointFiles
 from isocenter.servers.local_front import Front
 from isocenter.servers.local_group import SOCKET, Group
+from isocenter.servers.local_log import bound_log
 from isocenter.servers.local_process import inherited_environment, reap
 
 _TICK_S = 0.05
@@ -62,6 +63,7 @@ class Supervisor:
         self._let_go()
         self._tell()
         self._collection.watch(self._wanted)
+        bound_log(self._files.supervisor_log)
 
     def end(self) -> bool:
         """Take the next step to the end of all processes; True when they have ended.

@@ -1,11 +1,17 @@
 """What one endpoint takes at once, so that its memory stays bounded whatever comes."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from isocenter.domain.run import new_run_id
 
 _MIB = 1 << 20
 
@@ -17,8 +23,9 @@ class Limits:
     Args:
         body_bytes: the largest request.
         buffered_bytes: of all requests that are held at once.
-        in_flight: requests at once.
-        pause_s: a client that sends nothing for so long has gone.
+        in_flight: whole requests at once.
+        incoming: requests at once whose bodies aren't whole.
+        pause_s: a client that sends nothing for so long has gone; the head of a request must be whole in it.
         body_s: a body must be whole within this time.
         answer_s: a version must have answered within this time.
         hold_s: how long a request waits for a version whose processes are being restarted.
@@ -28,6 +35,7 @@ class Limits:
     body_bytes: int = 64 * _MIB
     buffered_bytes: int = 512 * _MIB
     in_flight: int = 256
+    incoming: int = 512
     pause_s: float = 15.0
     body_s: float = 60.0
     answer_s: float = 60.0
@@ -45,17 +53,25 @@ class RefusedError(Exception):
         retry_after_s: when to come again; None where that is no help.
     """
 
+    MEDIA_TYPE: ClassVar[str] = "application/problem+json"
+
     def __init__(self, status: int, code: str, detail: str, retry_after_s: int | None = None) -> None:
         super().__init__(code)
         self.status, self.code, self.detail, self.retry_after_s = status, code, detail, retry_after_s
+        self.title, self.request_id = HTTPStatus(status).phrase, str(new_run_id())
+
+    def body(self) -> bytes:
+        """The answer's body, as RFC 9457 and the serving app have it."""
+        problem = {"type": "about:blank", "title": self.title, "status": self.status, "code": self.code}
+        return json.dumps({**problem, "detail": self.detail, "request_id": self.request_id}).encode()
 
     def response(self) -> web.Response:
-        """The answer, as RFC 9457 has it."""
-        body = {"type": "about:blank", "title": self.code.replace("-", " ").capitalize()}
-        problem = {**body, "status": self.status, "code": self.code, "detail": self.detail}
-        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
-        return web.json_response(
-            problem, status=self.status, headers=headers, content_type="application/problem+json"
+        """The answer."""
+        headers = {"X-Request-Id": self.request_id}
+        if self.retry_after_s is not None:
+            headers["Retry-After"] = str(self.retry_after_s)
+        return web.Response(
+            body=self.body(), status=self.status, headers=headers, content_type=self.MEDIA_TYPE
         )
 
 
@@ -68,7 +84,8 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._requests = 0
+        self._whole = 0
+        self._incoming = 0
         self._bytes = 0
 
     @contextmanager
@@ -78,14 +95,15 @@ class Admission:
         Raises:
             RefusedError: there are too many.
         """
-        if self._requests >= self.limits.in_flight:
+        if self._whole >= self.limits.in_flight or self._incoming >= self.limits.incoming:
             raise _busy()
-        self._requests += 1
+        self._incoming += 1
         held = Held(self)
         try:
             yield held
         finally:
-            self._requests -= 1
+            self._whole -= held.is_whole
+            self._incoming -= not held.is_whole
             self._bytes -= held.bytes
 
     def grow(self, count: int) -> None:
@@ -94,6 +112,13 @@ class Admission:
             raise _busy()
         self._bytes += count
 
+    def complete(self) -> None:
+        """One of those that were incoming is whole."""
+        if self._whole >= self.limits.in_flight:
+            raise _busy()
+        self._incoming -= 1
+        self._whole += 1
+
 
 class Held:
     """The bytes of one request that are held."""
@@ -101,33 +126,46 @@ class Held:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self.bytes = 0
+        self.is_whole = False
 
-    async def body(self, request: web.Request) -> bytes:
+    async def body(self, request: web.BaseRequest) -> bytes:
         """The whole body of ``request``.
 
+        Only what has come counts as held: a length that is announced costs nothing.
+
         Raises:
-            RefusedError: it is too large, comes too slowly, or there is no room now.
+            RefusedError: it is too large, comes too slowly, can't be read, or there is no room now.
         """
         limits = self._admission.limits
-        self._reserve(request.content_length or 0)
-        chunks, size = [], 0
+        self._require_size(request.content_length or 0)
+        await _go_on(request)
+        chunks = []
         try:
             async with asyncio.timeout(limits.body_s):
                 while chunk := await asyncio.wait_for(request.content.readany(), limits.pause_s):
-                    size += len(chunk)
-                    self._reserve(size - self.bytes)
+                    self._require_size(self.bytes + len(chunk))
+                    self._admission.grow(len(chunk))
+                    self.bytes += len(chunk)
                     chunks.append(chunk)
         except TimeoutError:
             raise RefusedError(408, "request-timeout", "The body of the request came too slowly.") from None
+        except (web.RequestPayloadError, HttpProcessingError):
+            raise RefusedError(400, "malformed", "The body of the request can't be read.") from None
+        self._admission.complete()
+        self.is_whole = True
         return b"".join(chunks)
 
-    def _reserve(self, count: int) -> None:
-        if self.bytes + count > self._admission.limits.body_bytes:
-            most = self._admission.limits.body_bytes
+    def _require_size(self, size: int) -> None:
+        most = self._admission.limits.body_bytes
+        if size > most:
             raise RefusedError(413, "too-large", f"The body of a request has at most {most} bytes.")
-        if count > 0:
-            self._admission.grow(count)
-            self.bytes += count
+
+
+async def _go_on(request: web.BaseRequest) -> None:
+    """Tell a client that waits for a word before it sends the body."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # of the answer itself nothing is out yet
 
 
 def _busy() -> RefusedError:

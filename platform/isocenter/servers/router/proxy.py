@@ -18,6 +18,7 @@ from isocenter.servers.router.upstream import Answer, BrokenError, Exchange, Unr
 _MOST_SENDS = 2
 """A request whose image ends every process that reads it must not end them all."""
 _PAUSE_S = 0.05
+_HEALTH = frozenset(("/healthz", "/readyz"))
 
 
 class Proxy:
@@ -38,6 +39,7 @@ class Proxy:
         self.routes = Routes()
         self.tallies: dict[str, Tally] = {}
         self._choice = WeightedChoice({})
+        self.is_ending = False
 
     def load(self) -> Routes:
         """Take up the routes in the file. Requests under way end where they began."""
@@ -59,20 +61,33 @@ class Proxy:
         """Key -> requests under way, for each version that is or was behind the endpoint."""
         return {key: upstream.in_flight for key, upstream in self._upstreams.items()}
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         try:
+            if not request.rel_url.raw_path_qs.startswith("/"):
+                raise RefusedError(400, "malformed", "The target of a request is a path.")
+            if _is_health_check(request):
+                return await self._respond(request, b"")
             with self._admission.request() as held:
-                body = await held.body(request)
-                exchange = Exchange(request.method, request.rel_url.raw_path_qs, request.headers, body)
-                answer = await self._answer(exchange)
                 # Written while its bytes are still held.
-                response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-                await response.prepare(request)
-                await response.write_eof()
-                return response
+                return await self._respond(request, await held.body(request))
         except RefusedError as refused:
-            return refused.response()
+            return self._last_if_ending(refused.response())
+
+    async def _respond(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        exchange = Exchange(request.method, request.rel_url.raw_path_qs, request.headers, body)
+        answer = await self._answer(exchange)
+        response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        self._last_if_ending(response)
+        await response.prepare(request)
+        await response.write_eof()
+        return response
+
+    def _last_if_ending(self, response: web.Response) -> web.Response:
+        """Have the connection closed behind it when no more requests are taken."""
+        if self.is_ending:
+            response.force_close()
+        return response
 
     async def close(self) -> None:
         """End copies and connections."""
@@ -157,3 +172,8 @@ class Proxy:
         if key not in {route.key for route in self.routes.routes}:
             del self._upstreams[key]
             await upstream.close()
+
+
+def _is_health_check(request: web.BaseRequest) -> bool:
+    """Whether it says how things stand, also when there is no room for more requests."""
+    return request.method == "GET" and request.path in _HEALTH and not request.body_exists
