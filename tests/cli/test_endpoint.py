@@ -214,6 +214,8 @@ def test_refusals_have_their_exit_codes(store: Home, isocenter_cli: Cli) -> None
         (("cxr:1", *at, "--canary", "10", "--shadow", *REASON), 2, "exclude each other"),
         (("cxr:1", *at, "--gpu", "l4", *REASON), 3, "asks for gpu"),
         (("cxr:1", *at, "--max-instances", "3", *REASON), 3, "asks for autoscaling"),
+        (("cxr:1", *at, "--max-instances", "99999", *REASON), 2, "99999 is not in the range 1<=x<=100"),
+        (("cxr:1", *at, "--min-instances", "101", *REASON), 2, "101 is not in the range 1<=x<=100"),
         (("cxr:1", *at, "--watch", "soon", *REASON), 3, "is no duration"),
         (("cxr:1", "--target", "mars", *REASON), 3, "There is no target 'mars'"),
         (("cxr@champion", *at, *REASON), 3, "champion"),
@@ -222,6 +224,39 @@ def test_refusals_have_their_exit_codes(store: Home, isocenter_cli: Cli) -> None
         assert (done.returncode, says in done.stderr) == (code, True), (arguments, done.stderr)
     bad_name = isocenter_cli("endpoint", "deploy", "Chest!", "cxr:1", *at, *REASON)
     assert (bad_name.returncode, "can't name an endpoint" in bad_name.stderr) == (3, True)
+
+
+def test_a_target_that_can_not_be_asked_hides_no_other_endpoint(
+    store: Home, isocenter_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's target is a cloud at whose address nobody listens by now."""
+    deployments = store.root / "deployments"
+    here = json.loads((deployments / f"{TARGET}.json").read_text())
+    (deployments / "away.json").write_text(json.dumps({**here, "name": "away"}))
+    deploy(isocenter_cli, "chest", "cxr:1", "--target", TARGET, "--cpus", "1", *REASON)
+    deploy(isocenter_cli, "lung", "cxr:2", "--target", "away", "--cpus", "1", *REASON)
+    away = {"name": "away", "provider": "aws", **CLOUDS["aws"][0], "endpoints": {"aws": "http://127.0.0.1:1"}}
+    (deployments / "away.json").write_text(json.dumps(away))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+
+    shown = isocenter_cli("endpoint", "status")
+    assert shown.returncode == 7
+    rows = {
+        line.split()[1]: line for line in shown.stdout.splitlines() if "│ chest" in line or "│ lung" in line
+    }
+    assert ("ready" in rows["chest"], "unknown" in rows["lung"]) == (True, True), shown.stdout
+    assert "lung: " in shown.stderr and "chest: " not in shown.stderr
+    told = isocenter_cli("endpoint", "status", "--json")
+    found = {each["name"]: each for each in json.loads(told.stdout)}
+    assert (told.returncode, found["chest"]["state"], found["lung"]["state"]) == (7, "ready", "unknown")
+    assert found["lung"]["reason"]
+
+    one = isocenter_cli("endpoint", "status", "lung", "--json")
+    assert (one.returncode, json.loads(one.stdout)["history"][0]["kind"]) == (7, "deploy")
+    text = isocenter_cli("endpoint", "status", "lung")
+    assert (text.returncode, "History" in text.stdout, "lung: " in text.stderr) == (7, True, True)
+    assert isocenter_cli("endpoint", "status", "chest").returncode == 0
 
 
 def test_a_reference_by_champion_makes_the_endpoint_clinical(store: Home, isocenter_cli: Cli) -> None:

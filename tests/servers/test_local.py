@@ -190,6 +190,30 @@ class TestLocalServer(ServerContract):
             wait_for(lambda: sum(found.statuses.values()) > before + 20)
         assert (set(found.statuses), found.broken) == ({200}, {})
 
+    @pytest.mark.parametrize("supervisor_dies", [False, True])
+    def test_a_version_that_does_not_get_ready_again_is_told_with_its_reason(
+        self, home: Home, server: Server, one: Variant, *, supervisor_dies: bool
+    ) -> None:
+        submission = server.plan(self.rollout(one))
+        settle(server, submission)
+        behaviour = Path(one.uri) / "behaviour.json"
+        good = behaviour.read_text()
+        behaviour.write_text('{"fails": "There are no weights."}')
+        for pid in processes(home, key_of(home, "cxr:1")):
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: server.describe(NAME).state is EndpointState.FAILED, seconds=60)
+        found = server.describe(NAME)
+        assert found.reason.startswith("cxr:1 does not get ready again (3 starts in vain).")
+        assert "There are no weights." in found.reason
+        assert [(each.state, each.instances) for each in found.variants] == [("failed", 0)]
+        behaviour.write_text(good)
+        if supervisor_dies:
+            os.kill(supervisor_of(home), signal.SIGKILL)
+            wait_for(lambda: not processes_alive(supervisor_of(home)))
+        assert not supervisor_dies or settle(server, submission).state is EndpointState.READY
+        wait_for(lambda: server.describe(NAME).state is EndpointState.READY)
+        assert (server.describe(NAME).reason, post(found)[0]) == ("", 200)
+
     def test_a_killed_supervisor_is_not_missed_by_callers_and_the_next_takes_over(
         self, home: Home, server: Server, one: Variant, two: Variant
     ) -> None:

@@ -142,7 +142,8 @@ class EndpointState(enum.StrEnum):
     UPDATING = "updating"
     READY = "ready"
     FAILED = "failed"
-    """The newest rollout was not reached; what answered before goes on."""
+    """The newest rollout was not reached and what answered before goes on; or it was, and a version of it
+    does not get ready again."""
     STOPPED = "stopped"
     """It is there and answers nobody, e.g. after a restart of the machine."""
     UNKNOWN = "unknown"

@@ -40,6 +40,9 @@ class Group:
         self._mark = f"{files.mark()}:{key}"
         self._made = time.monotonic()
         self._next_start = 0.0
+        self._down_since: float | None = None
+        self._vain_starts = 0
+        self._said = ""
         self._stops_since: float | None = None
         files.group(key).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._process: Process | None = leader_of(self._mark)
@@ -51,7 +54,7 @@ class Group:
             return "draining"
         if self.is_ready:
             return "ready"
-        return "failed" if self.problem() else "starting"
+        return "failed" if self.problem() or self.is_given_up else "starting"
 
     @property
     def is_alive(self) -> bool:
@@ -71,6 +74,23 @@ class Group:
         said = failure_reason(self._files.group_log(self.key)) or "It said nothing."
         return f"{self.spec['reference']} {what}. {said}"
 
+    def trouble(self) -> str:
+        """Why it does not answer though it did; empty where it answers, or was never ready or is to end."""
+        if not self.was_ready or self.is_ready or self.is_stopping or self.leaves_since is not None:
+            return ""
+        reference = self.spec["reference"]
+        if not self._vain_starts:
+            return f"The processes of {reference} ended; they are being started again."
+        return f"{reference} does not get ready again ({self._vain_starts} starts in vain). {self._said}"
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was ready and most likely won't be again by itself; it is still tried now and then."""
+        if not self.trouble():
+            return False
+        is_late = self._down_since is not None and time.monotonic() - self._down_since > self.spec["ready_s"]
+        return self._vain_starts >= _MOST_DEATHS or is_late
+
     def watch(self) -> None:
         """Start it, or start it again; see whether it is ready."""
         if self._stops_since is not None or self.leaves_since is not None:
@@ -81,6 +101,8 @@ class Group:
             answer = ask_socket(self._files.group(self.key), SOCKET, "/readyz")
             self.is_ready = answer is not None and answer[0] == _OK
             self.was_ready = self.was_ready or self.is_ready
+            if self.is_ready:
+                self._vain_starts, self._down_since = 0, None
 
     def stop(self) -> None:
         """Ask it to end after its last request; once is enough."""
@@ -108,6 +130,7 @@ class Group:
     def _start_again(self) -> None:
         if self._process is not None:
             self._process = None
+            self._note_end()
             self.is_ready = False
             self.restarts += 1
             wait = min(_SHORTEST_WAIT_S * 2**self.restarts, _LONGEST_WAIT_S) if not self.was_ready else 0
@@ -117,6 +140,13 @@ class Group:
         kill_all(self._mark)  # workers that outlived their leader
         self._next_start = time.monotonic() + _LONGEST_WAIT_S if self.was_ready and self.restarts > 1 else 0.0
         self._process = self._start()
+
+    def _note_end(self) -> None:
+        """Of a program that ended: from ready, or once more in vain."""
+        self._down_since = self._down_since or time.monotonic()
+        if not self.is_ready:
+            self._vain_starts += 1
+            self._said = failure_reason(self._files.group_log(self.key)) or "It said nothing."
 
     def _start(self) -> Process | None:
         directory, log = self._files.group(self.key), self._files.group_log(self.key)
@@ -129,4 +159,5 @@ class Group:
             self.restarts += 1
             with log.open("a", encoding="utf-8") as stream:
                 stream.write(f"The serving program can't be started: {error.strerror}.\n")
+            self._note_end()
             return None

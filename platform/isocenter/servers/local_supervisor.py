@@ -104,7 +104,7 @@ class Supervisor:
     def _take(self, wanted: Mapping[str, Any]) -> None:
         self._wanted = wanted
         told = self._files.status()
-        failed_before = told.get("rollout") == wanted["rollout"] and told.get("state") == "failed"
+        failed_before = told.get("rollout") == wanted["rollout"] and _was_not_reached(self._files)
         self._failure = str(told["reason"]) if failed_before else ""
         for key in self._keys():
             if key in self._groups and not self._groups[key].is_stopping:
@@ -162,11 +162,14 @@ class Supervisor:
     def _tell(self) -> None:
         in_force = self._is_loaded and self._routes.get("rollout") == self._wanted["rollout"]
         in_force = in_force and all(self._groups[key].was_ready for key in self._keys())
-        state = "failed" if self._failure else "ready" if in_force else "updating"
+        asked = [self._groups[v["key"]] for v in self._wanted["variants"] if v["key"] in self._groups]
+        trouble = next((said for group in asked if (said := group.trouble())), "")
+        is_failed = bool(self._failure) or any(group.is_given_up for group in asked)
+        state = "failed" if is_failed else "ready" if in_force and not trouble else "updating"
         told = {
             "rollout": self._wanted["rollout"],
             "state": state,
-            "reason": self._failure,
+            "reason": self._failure or trouble,
             "port": self._front.port,
             "supervisor": os.getpid(),
             "variants": [self._variant(key, group) for key, group in self._groups.items()],
@@ -213,6 +216,12 @@ def _unknown_spec() -> Mapping[str, Any]:
     return {"reference": "", "digest": "", "ready_s": 0, "stop_grace_s": 60, "argv": [], "environment": {}}
 
 
+def _was_not_reached(files: EndpointFiles) -> bool:
+    """Whether the rollout that was told of last failed; one that was in force is tried again."""
+    told, routed = files.status(), files.routed() or {}
+    return told.get("state") == "failed" and routed.get("rollout") != told.get("rollout")
+
+
 def supervise(directory: Path) -> None:
     """Stay until SIGTERM, or until the endpoint is to be no more."""
     files = EndpointFiles(directory)
@@ -223,8 +232,9 @@ def supervise(directory: Path) -> None:
         return
     # What an earlier supervisor wrote holds no longer, if its processes have ended as well.
     stale = files.status()
-    state = "failed" if stale.get("state") == "failed" else "updating"
-    files.tell({"variants": [], "reason": "", **stale, "state": state, "supervisor": os.getpid()})
+    failed = _was_not_reached(files)
+    told = {"state": "failed"} if failed else {"state": "updating", "reason": ""}
+    files.tell({"variants": [], "reason": "", **stale, **told, "supervisor": os.getpid()})
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())

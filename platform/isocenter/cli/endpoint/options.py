@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _SHARE = click.FloatRange(0, 1)
+_INSTANCES = click.IntRange(1, 100)
+"""A slip of the keyboard must not rent a data centre."""
 
 reason_option = click.option("--reason", default="", help="Why; kept in the history and the audit trail.")
 dry_run_option = click.option(
@@ -37,12 +39,12 @@ _SIZES = (
     click.option("--gpu", help="GPU of an instance: l4, a10, a100-40, a100-80 or h100."),
     click.option(
         "--min-instances",
-        type=click.IntRange(1),
+        type=_INSTANCES,
         help="Instances at least.  [default: the deployment's, or 1]",
     ),
     click.option(
         "--max-instances",
-        type=click.IntRange(1),
+        type=_INSTANCES,
         help="Instances at most.  [default: the deployment's, or 1]",
     ),
     click.option(

@@ -1,5 +1,6 @@
 """``isocenter endpoint status``: what is there, what it did, who changed it and why."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,10 @@ import click
 from isocenter.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
+    from isocenter.domain.rollout import Endpoint, Observation
+    from isocenter.errors import IsocenterError
     from isocenter.home import Home
-    from isocenter.rollouts.records import RolloutRecords
+    from isocenter.rollouts.records import EndpointRecord, RolloutRecords
 
 
 @click.command(
@@ -21,7 +24,11 @@ Examples:
 @click.argument("name", required=False)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
-    """Show the endpoint NAME: versions, weights, requests, errors, latency, history. Without NAME: all."""
+    """Show the endpoint NAME: versions, weights, requests, errors, latency, history. Without NAME: all.
+
+    Where a target can't be asked, the state is `unknown` and the reason says why; what this store knows is
+    shown all the same, and the exit code is 7.
+    """
     from isocenter.home import open_home
     from isocenter.rollouts.opening import open_records
 
@@ -32,33 +39,54 @@ def command(name: str | None, as_json: bool) -> None:
         return
     if not records.history(name, 1):
         records.require(name)
-    found = _collect(home, records, name)
+    found, fault = _collect(home, records, name)
     if as_json:
         print_json(found)
     else:
         _print(found)
+    _end(as_json, [(name, fault)] if fault else [])
 
 
 def _list(home: "Home", records: "RolloutRecords", as_json: bool) -> None:
-    found = [_collect(home, records, record.name) for record in records.endpoints()]
+    collected = [_collect(home, records, record.name) for record in records.endpoints()]
+    found = [each for each, _ in collected]
     if as_json:
         print_json([{key: each[key] for key in each if key != "history"} for each in found])
     elif not found:
         click.echo("No endpoints yet: isocenter endpoint deploy NAME MODEL --reason ...")
     else:
-        rows = [(e["name"], e["target"], e["state"], _versions(e["variants"]), e["url"]) for e in found]
-        print_table("Endpoints", ("name", "target", "state", "versions", "url"), rows)
+        rows = [
+            (
+                e["name"],
+                e["target"],
+                e["state"],
+                _versions(e["variants"]),
+                f"{e['url']}\n{e['reason']}".strip(),
+            )
+            for e in found
+        ]
+        print_table("Endpoints", ("name", "target", "state", "versions", "url and reason"), rows)
+    _end(as_json, [(each["name"], fault) for each, fault in collected if fault is not None])
 
 
-def _collect(home: "Home", records: "RolloutRecords", name: str) -> dict[str, Any]:
+def _collect(
+    home: "Home", records: "RolloutRecords", name: str
+) -> "tuple[dict[str, Any], IsocenterError | None]":
+    """What is known of an endpoint, and why its target could not be asked."""
     from isocenter.cli.endpoint.telling import step_json
-    from isocenter.rollouts.opening import open_operations
+    from isocenter.domain.rollout import Endpoint, EndpointState
+    from isocenter.domain.run import RunId
+    from isocenter.errors import IsocenterError
 
-    record = records.endpoint(name)
-    server = open_operations(home, record.target).driver.server if record else None
-    there = server.describe(name) if server else None
-    observed = server.observe(name) if server and there else {}
-    return {
+    record, fault = records.endpoint(name), None
+    there, observed = None, {}  # type: Endpoint | None, Mapping[str, Observation]
+    try:
+        if record is not None:
+            there, observed = _ask(home, record)
+    except IsocenterError as error:
+        fault = error
+        there = Endpoint(name, EndpointState.UNKNOWN, RunId(""), reason=error.message)
+    found = {
         "name": name,
         "target": record.target if record else None,
         "alias": record.alias if record else None,
@@ -69,6 +97,27 @@ def _collect(home: "Home", records: "RolloutRecords", name: str) -> dict[str, An
         "observed": {reference: asdict(seen) for reference, seen in observed.items()},
         "history": [step_json(step) for step in records.history(name)],
     }
+    return found, fault
+
+
+def _ask(home: "Home", record: "EndpointRecord") -> "tuple[Endpoint | None, Mapping[str, Observation]]":
+    """What is there, and what it did."""
+    from isocenter.rollouts.opening import open_operations
+
+    server = open_operations(home, record.target).driver.server
+    there = server.describe(record.name)
+    return there, server.observe(record.name) if there else {}
+
+
+def _end(as_json: bool, faults: "Sequence[tuple[str, IsocenterError]]") -> None:
+    """Fail after all was shown if targets could not be asked; JSON has the reasons already."""
+    from isocenter.errors import EnvironmentFaultError
+
+    if faults and as_json:
+        raise SystemExit(EnvironmentFaultError.exit_code)
+    if faults:
+        told = "\n".join(f"  {name}: {fault.message}" for name, fault in faults)
+        raise EnvironmentFaultError(f"Could not be asked:\n{told}", hint=faults[0][1].hint)
 
 
 def _versions(variants: list[dict[str, Any]]) -> str:
