@@ -89,6 +89,9 @@ def _option(name: str, **settings: Any) -> "Callable[[Callable[..., None]], Call
 @_option("--explanations", type=click.IntRange(1), default=2, show_default=True, help="Made at once.")
 @_option("--body-mib", type=click.IntRange(1), default=64, show_default=True, help="Largest request.")
 @_option("--held-mib", type=click.IntRange(1), default=256, show_default=True, help="All requests together.")
+@_option(
+    "--json-values", type=click.IntRange(1), default=2_000_000, show_default=True, help="In a JSON body."
+)
 @_option("--deadline-s", type=click.FloatRange(0.001), default=30, show_default=True, help="For an answer.")
 @_option("--body-s", type=click.FloatRange(0.001), default=60, show_default=True, help="For a whole body.")
 @_option("--pause-s", type=click.FloatRange(0.001), default=15, show_default=True, help="For its next byte.")

@@ -92,7 +92,7 @@ def create_app(
     ):
         app.include_router(routes)
     _answer_problems(app, worker, settings.keeping.folder)
-    _describe_bodies(app)
+    _describe(app, asks_for_tokens=not settings.access.fronted)
     if settings.admin_port is not None:
         app.add_middleware(AdminPort, port=settings.admin_port)
     quiet = frozenset((*QUIET, settings.vertex.health))
@@ -142,8 +142,8 @@ def _write_down(denials: DenialLog, denied: Denied, request_id: str) -> None:
     log_event("denied", reason=denied.reason, subject=denied.subject, request_id=request_id)
 
 
-def _describe_bodies(app: FastAPI) -> None:
-    """Add to OpenAPI the models of what is read by hand, and of problems."""
+def _describe(app: FastAPI, *, asks_for_tokens: bool) -> None:
+    """Add to OpenAPI the models of what is read by hand and of problems, and where a token is asked for."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -155,7 +155,25 @@ def _describe_bodies(app: FastAPI) -> None:
                 schemas[schema["title"]] = schema
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
+            if asks_for_tokens:
+                _describe_tokens(found)
             app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+def _describe_tokens(schema: dict[str, Any]) -> None:
+    """A token is asked for wherever 401 may be answered."""
+    schema["components"]["securitySchemes"] = {
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Of the endpoint's issuer (RFC 9068), with a scope of: predict, explain, admin.",
+        }
+    }
+    for path in schema["paths"].values():
+        for operation in path.values():
+            if "401" in operation.get("responses", {}):
+                operation["security"] = [{"token": []}]

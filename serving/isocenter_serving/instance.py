@@ -1,6 +1,5 @@
 """One image of a request, and what became of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from isocenter_serving.features import Features
 
     Tile = NDArray[np.uint16]
+    Pixels = NDArray[np.float32]
 
 ABSTAINED = "abstained"
 
@@ -25,12 +25,12 @@ class Instance:
 
     Args:
         dicom: bytes of a DICOM instance.
-        pixels: rows of display values, 0..1, 1 is white.
+        pixels: float32 [rows, columns] of display values, 0..1, 1 is white.
         fault: why it can't even be looked at.
     """
 
     dicom: bytes | None = None
-    pixels: Sequence[Sequence[float]] | None = None
+    pixels: "Pixels | None" = None
     fault: Refusal | None = None
 
 

@@ -17,7 +17,8 @@ class Limits:
     Args:
         body_bytes: the largest request.
         held_bytes: of all requests' bodies that are held at once.
-        json_values: most values in a JSON body; a number there takes ten times its bytes in memory.
+        json_values: most values in a JSON body, enough for an image of 1400 x 1400. While it is read, one
+            body at a time, a number there takes about two hundred bytes of memory.
         images: most images in one request.
         queue_images: images that may wait to be decoded or scored, of all requests together.
         pixels: most pixels of one image.
@@ -31,7 +32,7 @@ class Limits:
 
     body_bytes: int = 64 * _MIB
     held_bytes: int = 256 * _MIB
-    json_values: int = 8_000_000
+    json_values: int = 2_000_000
     images: int = 64
     queue_images: int = 128
     pixels: int = 64_000_000

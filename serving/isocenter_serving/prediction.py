@@ -67,7 +67,7 @@ class Prediction:
         import numpy as np
 
         side = self.predictor.bundle.preprocessing.image_size
-        blank = Served("", Instance(pixels=[[0.5] * side] * side))
+        blank = Served("", Instance(pixels=np.full((side, side), 0.5, np.float32)))
         await self._in_decoder(decode, blank, side, self._limits.pixels)
         if blank.tile is None:
             raise IntegrityError("The blank image can't be prepared.")

@@ -152,6 +152,7 @@ def settings_from(given: Mapping[str, Any], environ: Mapping[str, str]) -> Servi
         limits=Limits(
             body_bytes=given["body_mib"] * _MIB,
             held_bytes=given["held_mib"] * _MIB,
+            json_values=given["json_values"],
             queue_images=given["queue"],
             explanations=given["explanations"],
             deadline_s=given["deadline_s"],

@@ -72,10 +72,8 @@ def judge(features: Features, reference: Reference) -> Verdict:
 
 
 def _modality(features: Features, reference: Reference) -> Iterator[Finding]:
-    modality, trained = (
-        features.attributes.get("modality", ""),
-        reference.seen("modality", share=_TRAINED_SHARE),
-    )
+    modality = features.attributes.get("modality", "")
+    trained = reference.seen("modality", share=_TRAINED_SHARE)
     if not modality or modality in PROJECTIONS | trained:
         return
     evidence = {"modality": modality, "trained_on": _coded(trained)}

@@ -191,7 +191,31 @@ def test_json_that_would_grow_in_memory_is_refused(program: Program) -> None:
     body = b'{"instances":[{"pixels":[[' + b"0," * (3 * MEBI) + b"0]]}]}"
     with program.client() as client:
         answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 413)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-many-values")
+
+
+def test_arrays_of_many_requests_at_once_take_the_memory_of_one(registered: Path, tmp_path: Path) -> None:
+    """Eight bodies of 1.9 million numbers each, which as lists of Python would be 60 MB a body."""
+    row = "[" + ",".join(["0.5"] * 1400) + "]"
+    body = b'{"instances":[{"pixels":[' + ",".join([row] * 1400).encode() + b"]}]}"
+
+    def post(program: Program) -> int:
+        with program.client() as client:
+            kind = {"Content-Type": "application/json"}
+            return client.post("/v1/predict", content=body, headers=kind).status_code
+
+    with running(tmp_path / "log", registered, "--workers", 1) as program, ThreadPoolExecutor(8) as pool:
+        assert post(program) == 200
+        alone = peak(program)
+        assert set(pool.map(post, [program] * 8)) == {200}
+        assert peak(program) < alone + 300 * MEBI
+
+
+def peak(program: Program) -> int:
+    """The most bytes that the worker ever had in memory."""
+    (worker,) = program.workers()
+    status = Path(f"/proc/{worker}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def test_several_requests_on_one_connection(program: Program, files: list[Path]) -> None:

@@ -122,6 +122,21 @@ def test_the_picture(door: Door, named: bytes) -> None:
     assert same.content == answer.content
 
 
+def test_the_description_says_where_a_token_is_asked_for(door: Door) -> None:
+    with door.program.client() as client:
+        schema = client.get("/openapi.json").json()
+        scheme = schema["components"]["securitySchemes"]["token"]
+        assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+        operations = 0
+        for path, methods in schema["paths"].items():
+            for method, operation in methods.items():
+                status = client.request(method, path).status_code
+                assert (status == 401) is (operation.get("security") == [{"token": []}]), (method, path)
+                operations += status == 401
+    assert operations > 8
+    assert "502" in schema["paths"]["/v1/predict"]["post"]["responses"]
+
+
 def test_the_report_of_the_patient(door: Door, named: bytes, tmp_path: Path) -> None:
     said = door.post("/v1/predict", named, "predict").json()
     answer = door.post("/v1/results", named, "predict")

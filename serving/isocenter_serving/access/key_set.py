@@ -16,6 +16,8 @@ _MOST_BYTES = 256 * 1024
 _MOST_KEYS = 100
 _FEWEST_RSA_BITS = 2048
 _TIMEOUT_S = 5.0
+_PATIENCE_S = 0.5
+"""A known key waits no longer for a fetch, counted from its begin."""
 
 
 class KeysUnavailableError(Exception):
@@ -27,7 +29,8 @@ class KeySet:
 
     Known keys serve for ``keys_for_s`` and, while fetching fails, ``keys_outlive_s`` longer. An unknown id
     may be a rotated key: it leads to a fetch, but whoever makes ids up can't make us fetch oftener than
-    ``refetch_after_s``. A failed fetch isn't tried again for as long either.
+    ``refetch_after_s``. A failed fetch isn't tried again for as long either. Callers with a known key don't
+    wait for an issuer that hangs.
 
     Args:
         settings: where keys are and how long they serve.
@@ -37,7 +40,7 @@ class KeySet:
         self._settings = settings
         self._keys: Mapping[str, PyJWK] = {}
         self._fetched_at = self._tried_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> "PyJWK | None":
         """The key called ``key_id``; None if the issuer has no such key.
@@ -46,13 +49,27 @@ class KeySet:
             KeysUnavailableError: there is no telling.
         """
         if self._is_old() or key_id not in self._keys:
-            async with self._lock:
-                if (self._is_old() or key_id not in self._keys) and self._may_try():
-                    await self._refresh()
-        age = time.monotonic() - self._fetched_at
-        if age > self._settings.keys_for_s + self._settings.keys_outlive_s:
+            await self._wait_for_fetch(is_known=key_id in self._keys and not self._is_too_old())
+        if self._is_too_old():
             raise KeysUnavailableError
         return self._keys.get(key_id)
+
+    async def _wait_for_fetch(self, *, is_known: bool) -> None:
+        """Until a fetch, begun if it is time for one, has ended; a short while only for a known key."""
+        if self._fetching is None or self._fetching.done():
+            if not self._may_try():
+                return
+            self._tried_at = time.monotonic()
+            self._fetching = asyncio.create_task(self._refresh())
+        if is_known and self._settings.jwks_file is None:
+            left = self._tried_at + _PATIENCE_S - time.monotonic()
+            await asyncio.wait({self._fetching}, timeout=max(left, 0))
+        else:
+            await asyncio.shield(self._fetching)
+
+    def _is_too_old(self) -> bool:
+        longest = self._settings.keys_for_s + self._settings.keys_outlive_s
+        return time.monotonic() - self._fetched_at > longest
 
     def _is_old(self) -> bool:
         return time.monotonic() - self._fetched_at > self._settings.keys_for_s
@@ -63,7 +80,6 @@ class KeySet:
     async def _refresh(self) -> None:
         import httpx
 
-        self._tried_at = time.monotonic()
         try:
             keys = _usable(await self._fetch(), self._settings.algorithms)
         except (OSError, ValueError, RecursionError, httpx.HTTPError, httpx.InvalidURL):

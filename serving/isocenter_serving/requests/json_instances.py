@@ -11,6 +11,7 @@ from isocenter_serving.answer import Refusal
 from isocenter_serving.instance import Instance
 from isocenter_serving.limits import Limits
 from isocenter_serving.problem import Problem
+from isocenter_serving.requests.pixel_rows import instance_of
 
 MEDIA_TYPE = "application/json"
 
@@ -72,7 +73,7 @@ def parse_instances(body: bytes, limits: Limits) -> Sequence[Instance]:
 
 def _instance(found: DicomInstance | EncodedInstance | PixelsInstance) -> Instance:
     if isinstance(found, PixelsInstance):
-        return Instance(pixels=found.pixels)
+        return instance_of(found.pixels)
     return decoded(found.dicom if isinstance(found, DicomInstance) else found.b64)
 
 
@@ -91,7 +92,11 @@ def require_few_values(body: bytes, limits: Limits) -> None:
         Problem: 413.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > limits.json_values:
-        raise Problem(413, "too-many-values", f"A JSON body has at most {limits.json_values} values here.")
+        raise Problem(
+            413,
+            "too-many-values",
+            f"A JSON body has at most {limits.json_values} values here; larger images come as DICOM.",
+        )
 
 
 def malformed(error: ValidationError) -> Problem:

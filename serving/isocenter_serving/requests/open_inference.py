@@ -15,6 +15,7 @@ from isocenter_serving.instance import Instance
 from isocenter_serving.limits import Limits
 from isocenter_serving.problem import Problem
 from isocenter_serving.requests.json_instances import decoded, malformed, require_few_values
+from isocenter_serving.requests.pixel_rows import instance_of
 
 _DATA = "The data of 'image' don't have its shape, [N, H, W] or [N, 1, H, W]."
 _Size = Annotated[int, Field(ge=1, strict=True)]
@@ -96,7 +97,7 @@ def _images(tensor: ImageTensor, limits: Limits) -> Iterator[Instance]:
         if not all(type(value) in (int, float) for value in image):
             yield Instance(fault=Refusal("bad-pixels", "The pixels are not all numbers."))
         else:
-            yield Instance(pixels=[image[at : at + columns] for at in range(0, len(image), columns)])
+            yield instance_of([image[at : at + columns] for at in range(0, len(image), columns)])
 
 
 def _flat(data: list[Any], depth: int) -> list[Any]:

@@ -262,6 +262,7 @@ _WHY = {
     422: "The only image was refused; `code` says why.",
     429: "Too much is waiting. `Retry-After` says when to come again.",
     500: "A defect; the log has it under the request's id.",
+    502: "The router's: the request ended two processes one after the other.",
     503: "The model is being loaded, or tokens can't be checked now.",
     504: "There was no answer before the deadline.",
 }

@@ -37,6 +37,8 @@ class IssuerServer:
         self.keys: list[Mapping[str, Any]] = []
         self.fetches = 0
         self.status = 200
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.body: bytes | None = None
         self.named_issuer: str | None = None
         owner = self
@@ -64,6 +66,7 @@ class IssuerServer:
         if path != "/keys":
             return 404, b""
         self.fetches += 1
+        self.may_answer.wait(60)
         return self.status, self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
 
     def close(self) -> None:

@@ -210,6 +210,29 @@ def test_many_requests_at_once_fetch_the_keys_once(gate: Gate, issuer: Any) -> N
     assert issuer.fetches == 1
 
 
+def test_who_has_a_known_key_does_not_wait_for_an_issuer_that_hangs(issuer: Any) -> None:
+    """A fetch is given up after five seconds at the earliest; an unknown key's caller waits for it."""
+    gate = open_gate(settings_of(issuer, keys_for_s=1, refetch_after_s=0.1))
+    known, unknown = (f"Bearer {key.sign(claims(issuer))}" for key in (KEY, OTHER))
+
+    async def ask() -> None:
+        await gate.admit(known, Scope.PREDICT)
+        await asyncio.sleep(1.2)
+        issuer.may_answer.clear()
+        async with asyncio.timeout(4):
+            for _ in range(20):
+                assert await gate.admit(known, Scope.PREDICT)
+        waiting = asyncio.create_task(gate.admit(unknown, Scope.PREDICT))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        assert issuer.fetches == 2
+        issuer.keys = [KEY.public, OTHER.public]
+        issuer.may_answer.set()
+        assert await waiting
+
+    asyncio.run(ask())
+
+
 def test_known_keys_serve_while_the_issuer_is_down_but_not_for_ever(issuer: Any) -> None:
     gate = open_gate(settings_of(issuer, keys_for_s=1, keys_outlive_s=1, refetch_after_s=0.1))
     token = KEY.sign(claims(issuer))
