@@ -1,5 +1,6 @@
 """An endpoint on this machine with a real model, as a user of the command line and an HTTP client see it."""
 
+import gzip
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -58,6 +59,13 @@ def test_from_registered_model_to_answers(
         assert said["decision"] in (expected.decision, "abstained")
         assert (said["model"], said["version"]) == ("cxr", 1)
         assert set(said["verdict"]) == {"acceptable", "findings"}
+
+    # Nothing unpacks a body on its way: packed DICOM is none, and DICOM that is only said to be packed is.
+    for sent, status in ((gzip.compress(body), 422), (body, 200)):
+        headers = DICOM | allowed | {"Content-Encoding": "gzip"}
+        assert httpx.post(route, content=sent, headers=headers, timeout=60).status_code == status
+    long = {"Authorization": "Bearer " + "t" * 16_000}
+    assert httpx.post(route, content=body, headers=DICOM | long).status_code == 401
 
     other = token(isocenter_cli, "--scope", "explain")
     assert httpx.post(route, content=body, headers=DICOM | other, timeout=60).status_code == 403
