@@ -201,6 +201,29 @@ def test_problems(program: Program, files: list[Path]) -> None:
     assert not [line for line in program.log() if line["level"] in ("error", "critical")]
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"instances":[{"pixels":[[NaN,1],[0,1]]}]}', "instances.0.PixelsInstance.pixels.0.0"),
+        ('{"instances":[{"pixels":[[0,1],[0,2]]}]}', "instances.0.PixelsInstance.pixels.1.1"),
+        ('{"instances":[{"dicom":""},{"b64":3}]}', "string_type at instances.1.EncodedInstance.b64"),
+        ('{"instances":[{"dicom":3}]}', "string_type at instances.0.DicomInstance.dicom"),
+        (
+            '{"inputs":[{"name":"image","shape":[1,2],"datatype":"FP32","data":[0,0]}]}',
+            "too_short at inputs.0.ImageTensor.shape",
+        ),
+    ],
+)
+def test_a_problem_says_what_is_wrong_with_the_form_that_was_sent(
+    program: Program, body: str, said: str
+) -> None:
+    route = "/v2/models/cxr/infer" if "inputs" in body else "/v1/predict"
+    with program.client() as client:
+        answer = client.post(route, content=body, headers={"Content-Type": "application/json"})
+    problem(answer, 400, "malformed")
+    assert answer.json()["detail"].endswith(f"{said}.")
+
+
 def test_each_prediction_is_logged_without_its_content(program: Program, files: list[Path]) -> None:
     answer = program.predict(files[0].read_bytes())
     (line,) = [line for line in program.log() if line.get("request_id") == answer.headers["X-Request-Id"]]

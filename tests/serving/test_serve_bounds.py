@@ -211,6 +211,24 @@ def test_arrays_of_many_requests_at_once_take_the_memory_of_one(registered: Path
         assert peak(program) < alone + 300 * MEBI
 
 
+WRONG = {
+    "pixels": b'{"instances":[{"pixels":[[' + b",".join([b"2"] * 1_900_000) + b"]]}]}",
+    "empty": b'{"instances":[' + b",".join([b"{}"] * 900_000) + b"]}",
+    "keys": b'{"instances":[{' + b",".join(b'"%d":1' % key for key in range(900_000)) + b"}]}",
+}
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
+def test_a_body_of_faults_takes_no_more_memory_than_a_good_one(
+    registered: Path, tmp_path: Path, body: bytes
+) -> None:
+    with running(tmp_path / "log", registered, "--workers", 1) as program, program.client() as client:
+        before = peak(program)
+        answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 413)
+        assert peak(program) < before + 500 * MEBI
+
+
 def peak(program: Program) -> int:
     """The most bytes that the worker ever had in memory."""
     (worker,) = program.workers()

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from isocenter_serving.answer import Refusal
 from isocenter_serving.instance import Instance
@@ -45,7 +45,10 @@ class PixelsInstance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pixels: Annotated[list[Annotated[list[_Value], Field(min_length=2)]], Field(min_length=2)]
+    # Of two million wrong values, one is told.
+    pixels: Annotated[
+        list[Annotated[list[_Value], Field(min_length=2), FailFast()]], Field(min_length=2), FailFast()
+    ]
 
 
 class InstancesBody(BaseModel):
@@ -53,7 +56,9 @@ class InstancesBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", title="Instances")
 
-    instances: Annotated[list[DicomInstance | EncodedInstance | PixelsInstance], Field(min_length=1)]
+    instances: Annotated[
+        list[DicomInstance | EncodedInstance | PixelsInstance], Field(min_length=1), FailFast()
+    ]
     parameters: dict[str, Any] | None = None
 
 
@@ -91,6 +96,8 @@ def require_few_values(body: bytes, limits: Limits) -> None:
     Raises:
         Problem: 413.
     """
+    if body.count(b":") > _MOST_KEYS:
+        raise Problem(413, "too-many-values", f"A JSON body has at most {_MOST_KEYS} keys here.")
     if body.count(b",") + body.count(b"[") + body.count(b"{") > limits.json_values:
         raise Problem(
             413,
@@ -101,7 +108,10 @@ def require_few_values(body: bytes, limits: Limits) -> None:
 
 def malformed(error: ValidationError) -> Problem:
     """What is wrong with a JSON body, by place and kind of fault only: the body may hold patient data."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    # A fault for each form that the image isn't of; what is wrong with it is said of the one that it is of.
+    others = {fault["loc"][:_FORM] for fault in faults if fault["type"] in _OF_ANOTHER_FORM}
+    first = next((fault for fault in faults if fault["loc"][:_FORM] not in others), faults[0])
     place = ".".join(str(step) if isinstance(step, int) else _known(step) for step in first["loc"])
     where = f" at {place}" if place else ""
     return Problem(400, "malformed", f"The JSON is not of this form: {first['type']}{where}.")
@@ -112,6 +122,11 @@ def _known(step: str) -> str:
     return step if step in _WORDS else "?"
 
 
+_MOST_KEYS = 10_000
+"""Each key that is none of ours is a fault, of hundreds of bytes."""
+_FORM = 3
+"""Steps of a place down to the form: ``instances.0.PixelsInstance``."""
+_OF_ANOTHER_FORM = frozenset(("missing", "extra_forbidden", "literal_error"))
 _WORDS = frozenset(
     ("instances", "dicom", "b64", "pixels", "parameters", "inputs", "outputs", "name", "shape", "datatype")
 ) | {"data", "id", "DicomInstance", "EncodedInstance", "PixelsInstance", "DicomTensor", "ImageTensor"}

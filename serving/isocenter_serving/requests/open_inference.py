@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from isocenter_serving.answer import Refusal
 from isocenter_serving.instance import Instance
@@ -30,7 +30,7 @@ class DicomTensor(BaseModel):
     name: Literal["dicom"]
     shape: Annotated[list[_Size], Field(min_length=1, max_length=1)]
     datatype: Literal["BYTES"]
-    data: list[str]
+    data: Annotated[list[str], FailFast()]
 
 
 class ImageTensor(BaseModel):
