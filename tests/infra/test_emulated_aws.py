@@ -100,10 +100,16 @@ class Place:
             aws_secret_access_key="emulated",
         )
 
-    def roles(self) -> int:
-        """How many IAM roles the emulated cloud holds; 0 where it isn't there."""
+    def made(self) -> int:
+        """How many things of some kinds the emulated cloud holds; 0 where it isn't there."""
+        iam = self.client("iam")
         try:
-            return len(self.client("iam").list_roles()["Roles"])
+            return (
+                len(iam.list_roles()["Roles"])
+                + len(iam.list_policies(Scope="Local")["Policies"])
+                + len(self.client("logs").describe_log_groups()["logGroups"])
+                + len(self.client("cloudwatch").describe_alarms()["MetricAlarms"])
+            )
         except (OSError, BotoCoreError):
             return 0
 
@@ -115,10 +121,10 @@ class Place:
             return 0
 
     def start_deploying(self, more: int, *, buckets: int = 0) -> "subprocess.Popen[str]":
-        """A deploy whose apply has just made ``more`` IAM roles, and has ``buckets``: it is in the middle."""
-        before = self.roles()
+        """A deploy whose apply has just made ``more`` things, and has ``buckets``: it is in the middle."""
+        before = self.made()
         process = self.start("deploy", "--auto-approve")
-        while self.roles() < before + more or self.buckets() < buckets:
+        while self.made() < before + more or self.buckets() < buckets:
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
         return process
