@@ -102,8 +102,8 @@ class Place:
 
     def made(self) -> int:
         """How many things of some kinds the emulated cloud holds; 0 where it isn't there."""
-        iam = self.client("iam")
         try:
+            iam = self.client("iam")
             return (
                 len(iam.list_roles()["Roles"])
                 + len(iam.list_policies(Scope="Local")["Policies"])
